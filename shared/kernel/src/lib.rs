@@ -1,1 +1,23 @@
-//! See Cargo.toml.
+//! Pure rules every room stands on: ids, time, principals, permissions, errors, pagination, input, token claims.
+//!
+//! Nothing here knows of AWS, HTTP, async, the environment or a clock: a decision takes values and
+//! [`Timestamp`] `now`, and returns values.
+
+pub mod claims;
+pub mod error;
+pub mod id;
+pub mod input;
+pub mod page;
+pub mod permission;
+pub mod principal;
+pub mod redact;
+pub mod revocation;
+pub mod time;
+
+pub use error::{Error, Fault, Result};
+pub use input::{Input, Pointer};
+pub use page::{Limit, Page};
+pub use permission::{Permission, Permit};
+pub use principal::{Principal, PrincipalKind, Role};
+pub use redact::Secret;
+pub use time::Timestamp;

@@ -1,0 +1,267 @@
+//! Reading untrusted JSON: parsed into types that cannot be wrong, every fault found at once.
+//!
+//! [`input!`](crate::input) declares a request body; its fields are types that implement [`Input`].
+//! A type that is written as text implements `FromStr` and gets its `Input` from [`text_input!`](crate::text_input).
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use serde_json::{Map, Value};
+
+use crate::{Error, Fault, Result};
+
+/// A place in the body: a JSON Pointer (RFC 6901) under construction.
+#[derive(Clone, Debug, Default)]
+pub struct Pointer(String);
+
+impl Pointer {
+    /// The place of `key` inside this one.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Self {
+        Self(format!(
+            "{}/{}",
+            self.0,
+            key.replace('~', "~0").replace('/', "~1")
+        ))
+    }
+
+    /// The place of element `index` inside this one.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        let mut place = self.0.clone();
+        let _ = write!(place, "/{index}");
+        Self(place)
+    }
+}
+
+/// The faults found so far.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Notes a fault at a place.
+    pub fn push(&mut self, at: &Pointer, detail: impl Into<Cow<'static, str>>) {
+        self.0.push(Fault {
+            pointer: at.0.clone(),
+            detail: detail.into(),
+        });
+    }
+}
+
+/// A type that is read from JSON. `None` means that at least one fault was noted.
+pub trait Input: Sized {
+    /// Reads the value at a place.
+    fn read(value: &Value, at: &Pointer, faults: &mut Faults) -> Option<Self>;
+
+    /// What stands for a missing field: a fault, unless the type has room for absence.
+    fn absent(at: &Pointer, faults: &mut Faults) -> Option<Self> {
+        faults.push(at, "is required");
+        None
+    }
+}
+
+/// Reads a whole body.
+///
+/// # Errors
+/// [`Error::Invalid`] with every fault.
+pub fn parse<T: Input>(value: &Value) -> Result<T> {
+    let mut faults = Faults::default();
+    match T::read(value, &Pointer::default(), &mut faults) {
+        Some(input) if faults.0.is_empty() => Ok(input),
+        _ => Err(Error::Invalid(faults.0)),
+    }
+}
+
+/// Reads an object field by field; what nobody asked for is a fault.
+pub struct ObjectReader<'a> {
+    object: &'a Map<String, Value>,
+    at: &'a Pointer,
+}
+
+impl<'a> ObjectReader<'a> {
+    /// Starts reading, or notes that this is no object.
+    pub fn new(value: &'a Value, at: &'a Pointer, faults: &mut Faults) -> Option<Self> {
+        let Value::Object(object) = value else {
+            faults.push(at, "must be an object");
+            return None;
+        };
+        Some(Self { object, at })
+    }
+
+    /// Reads one field.
+    pub fn field<T: Input>(&self, name: &str, faults: &mut Faults) -> Option<T> {
+        let at = self.at.key(name);
+        match self.object.get(name) {
+            Some(value) => T::read(value, &at, faults),
+            None => T::absent(&at, faults),
+        }
+    }
+
+    /// Notes every field whose name is not known.
+    pub fn refuse_unknown(&self, known: &[&str], faults: &mut Faults) {
+        for name in self.object.keys().filter(|name| !known.contains(&name.as_str())) {
+            faults.push(&self.at.key(name), "is not a known field");
+        }
+    }
+}
+
+/// Declares a request body: a struct whose fields are read by [`Input`], unknown fields refused.
+#[macro_export]
+macro_rules! input {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$field_meta:meta])* $field_vis:vis $field:ident : $type:ty),* $(,)? }) => {
+        $(#[$meta])*
+        $vis struct $name { $($(#[$field_meta])* $field_vis $field: $type),* }
+
+        impl $crate::input::Input for $name {
+            fn read(
+                value: &$crate::input::JsonValue,
+                at: &$crate::input::Pointer,
+                faults: &mut $crate::input::Faults,
+            ) -> Option<Self> {
+                let object = $crate::input::ObjectReader::new(value, at, faults)?;
+                $(let $field = object.field::<$type>(stringify!($field), faults);)*
+                object.refuse_unknown(&[$(stringify!($field)),*], faults);
+                Some(Self { $($field: $field?),* })
+            }
+        }
+    };
+}
+
+#[doc(hidden)]
+pub use serde_json::Value as JsonValue;
+
+/// Gives a type that is written as text (`FromStr` with a displayable error) its [`Input`].
+#[macro_export]
+macro_rules! text_input {
+    ($($name:ty),* $(,)?) => {$(
+        impl $crate::input::Input for $name {
+            fn read(
+                value: &$crate::input::JsonValue,
+                at: &$crate::input::Pointer,
+                faults: &mut $crate::input::Faults,
+            ) -> Option<Self> {
+                $crate::input::read_text(value, at, faults)
+            }
+        }
+    )*};
+}
+
+/// Reads text and parses it; what [`text_input!`](crate::text_input) expands to.
+pub fn read_text<T>(value: &Value, at: &Pointer, faults: &mut Faults) -> Option<T>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let Value::String(text) = value else {
+        faults.push(at, "must be a string");
+        return None;
+    };
+    text.parse()
+        .map_err(|error: T::Err| faults.push(at, error.to_string()))
+        .ok()
+}
+
+impl Input for String {
+    fn read(value: &Value, at: &Pointer, faults: &mut Faults) -> Option<Self> {
+        read_text(value, at, faults)
+    }
+}
+
+impl Input for bool {
+    fn read(value: &Value, at: &Pointer, faults: &mut Faults) -> Option<Self> {
+        let read = value.as_bool();
+        if read.is_none() {
+            faults.push(at, "must be true or false");
+        }
+        read
+    }
+}
+
+impl<T: Input> Input for Option<T> {
+    fn read(value: &Value, at: &Pointer, faults: &mut Faults) -> Option<Self> {
+        if value.is_null() {
+            Some(None)
+        } else {
+            T::read(value, at, faults).map(Some)
+        }
+    }
+
+    fn absent(_: &Pointer, _: &mut Faults) -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: Input> Input for Vec<T> {
+    fn read(value: &Value, at: &Pointer, faults: &mut Faults) -> Option<Self> {
+        let Value::Array(values) = value else {
+            faults.push(at, "must be an array");
+            return None;
+        };
+        // Every element is read, so that every fault is found, before the first missing one ends it.
+        let read: Vec<Option<T>> = values
+            .iter()
+            .enumerate()
+            .map(|(i, value)| T::read(value, &at.index(i), faults))
+            .collect();
+        read.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    input! {
+        #[derive(Debug, PartialEq)]
+        struct Inner { flag: bool }
+    }
+    input! {
+        #[derive(Debug, PartialEq)]
+        struct Outer { name: String, note: Option<String>, inner: Vec<Inner> }
+    }
+
+    fn faults(value: &Value) -> Vec<(String, String)> {
+        match parse::<Outer>(value) {
+            Err(Error::Invalid(faults)) => faults
+                .into_iter()
+                .map(|fault| (fault.pointer, fault.detail.into_owned()))
+                .collect(),
+            other => panic!("expected faults, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn reads_what_is_right() {
+        let read: Outer = parse(&json!({"name": "n", "note": null, "inner": [{"flag": true}]})).unwrap();
+        assert_eq!(
+            read,
+            Outer {
+                name: "n".into(),
+                note: None,
+                inner: vec![Inner { flag: true }]
+            }
+        );
+    }
+
+    #[test]
+    fn finds_every_fault_at_once_with_its_place() {
+        let found = faults(&json!({"note": 3, "inner": [{"flag": 1}, 7, {}], "a/b~c": 0}));
+        let expected = [
+            ("/name", "is required"),
+            ("/note", "must be a string"),
+            ("/inner/0/flag", "must be true or false"),
+            ("/inner/1", "must be an object"),
+            ("/inner/2/flag", "is required"),
+            ("/a~1b~0c", "is not a known field"),
+        ];
+        assert_eq!(found, expected.map(|(at, what)| (at.to_owned(), what.to_owned())));
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_one_fault() {
+        assert_eq!(
+            faults(&json!([])),
+            [(String::new(), "must be an object".to_owned())]
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! The one table of permissions: each route names one, each role is granted some.
+
+use std::{fmt, str::FromStr};
+
+use crate::Role;
+
+/// A permission as a type: `Allowed<P>` in a handler's signature is how a route names its permission.
+pub trait Permit: Send + Sync + 'static {
+    /// The permission this type stands for.
+    const PERMISSION: Permission;
+}
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $name:ident = $text:literal => $roles:expr),* $(,)?) => {
+        /// What a principal may be allowed to do.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Permission { $($(#[$doc])* $name),* }
+
+        impl Permission {
+            /// Every permission.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The name in tokens and documents.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            const fn roles(self) -> &'static [Role] {
+                match self { $(Self::$name => $roles),* }
+            }
+        }
+
+        $($(#[$doc])* #[derive(Clone, Copy, Debug)] pub struct $name;
+        impl Permit for $name { const PERMISSION: Permission = Permission::$name; })*
+    };
+}
+
+const EVERY_ROLE: &[Role] = &Role::ALL;
+const ADMINS: &[Role] = &[Role::Admin, Role::Owner, Role::Operator];
+const OPERATORS: &[Role] = &[Role::Operator];
+
+permissions! {
+    /// See one's own account, tenants and sessions.
+    ProfileRead = "profile:read" => EVERY_ROLE,
+    /// Change or erase one's own account; end one's sessions.
+    ProfileWrite = "profile:write" => EVERY_ROLE,
+    /// See the accounts of the tenant's members; for operators, of everyone.
+    UsersRead = "users:read" => ADMINS,
+    /// Suspend, reinstate or rename any account.
+    UsersWrite = "users:write" => OPERATORS,
+    /// See the tenant.
+    TenantsRead = "tenants:read" => EVERY_ROLE,
+    /// Make a new tenant, of which one becomes the owner.
+    TenantsCreate = "tenants:create" => EVERY_ROLE,
+    /// Change the tenant.
+    TenantsWrite = "tenants:write" => ADMINS,
+    /// See who belongs to the tenant.
+    MembersRead = "members:read" => EVERY_ROLE,
+    /// Add, change and remove members.
+    MembersWrite = "members:write" => ADMINS,
+}
+
+impl Permission {
+    /// Whether the table grants it to a role. What the table does not say is denied.
+    pub fn granted_to(self, role: Role) -> bool {
+        self.roles().contains(&role)
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The text names no permission.
+#[derive(Debug, thiserror::Error)]
+#[error("must be the name of a permission, like members:read")]
+pub struct ParsePermissionError;
+
+impl FromStr for Permission {
+    type Err = ParsePermissionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|permission| permission.name() == text)
+            .ok_or(ParsePermissionError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_higher_tenant_role_never_loses_what_a_lower_one_has() {
+        for permission in Permission::ALL {
+            for pair in Role::ALL.windows(2) {
+                assert!(
+                    !permission.granted_to(pair[0]) || permission.granted_to(pair[1]),
+                    "{permission}: {} has it, {} does not",
+                    pair[0],
+                    pair[1]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_read_back() {
+        for permission in Permission::ALL {
+            assert_eq!(permission.name().parse::<Permission>().unwrap(), *permission);
+        }
+    }
+}
