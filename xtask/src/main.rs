@@ -1,1 +1,41 @@
-fn main() {}
+//! `cargo xtask <chore>`: see [`USAGE`].
+
+#![allow(
+    clippy::print_stderr,
+    reason = "a command-line tool speaks through its output"
+)]
+
+use std::process::ExitCode;
+
+use xtask::{Result, bench, sync};
+
+const USAGE: &str = "\
+cargo xtask sync [--check]
+    Writes openapi/openapi.json and the routes in template.yaml from the functions' own documents.
+    --check only compares.
+
+cargo xtask bench coldstart [--check] [--runs N] [FUNCTION...]
+    Release bootstraps against a Lambda Runtime API on loopback, beside a bare lambda_http hello:
+    spawn to first `next`, spawn to first response, peak memory, zip size.
+    --check exits 1 when a limit is broken.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<()> {
+    match arguments {
+        ["sync"] => sync::write(),
+        ["sync", "--check"] => sync::check(),
+        ["bench", "coldstart", options @ ..] => bench::coldstart(&bench::Options::parse(options)?),
+        _ => Err(format!("unknown chore\n\n{USAGE}").into()),
+    }
+}

@@ -1,0 +1,45 @@
+//! Builds what is measured.
+
+use std::{
+    fs,
+    io::{Cursor, Write},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+
+use crate::{Result, workspace};
+
+/// Builds the release binaries of `packages`, and of nothing else: a build of the whole workspace would turn on
+/// the features its development tools ask for in the functions too.
+pub(super) fn release(packages: &[&str]) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(workspace::root())
+        .args(["build", "--release", "--bins"]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    if command.status()?.success() {
+        return Ok(());
+    }
+    Err(format!("cannot build {}", packages.join(", ")).into())
+}
+
+/// Where Cargo left a release binary.
+pub(super) fn binary(target: &Path, name: &str) -> PathBuf {
+    target.join("release").join(name)
+}
+
+/// The size of the package as it is uploaded: `bootstrap` alone in a zip.
+pub(super) fn zipped_size(binary: &Path) -> Result<u64> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .unix_permissions(0o755);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file("bootstrap", options)?;
+    zip.write_all(&fs::read(binary)?)?;
+    Ok(zip.finish()?.into_inner().len() as u64)
+}

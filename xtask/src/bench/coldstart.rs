@@ -1,0 +1,114 @@
+//! `cargo xtask bench coldstart`: what a first request waits for.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use super::{
+    Options,
+    bootstrap::Bootstrap,
+    build,
+    report::{self, Figures, Row},
+};
+use crate::{Result, workspace, workspace::Workspace};
+
+/// The yardstick's package and binary.
+const HELLO: &str = "hello";
+
+/// A bootstrap to measure, and what Lambda would give it.
+struct Subject {
+    name: String,
+    binary: PathBuf,
+    event: Vec<u8>,
+    environment: Vec<(String, String)>,
+}
+
+/// One cold start.
+struct Sample {
+    init: Duration,
+    first: Duration,
+    peak_rss_kib: u64,
+}
+
+/// Builds, measures, prints; with `--check` fails beyond the limits.
+pub fn coldstart(options: &Options) -> Result<()> {
+    let workspace = Workspace::load()?;
+    build::release(&[HELLO])?;
+    let subjects = vec![hello(&workspace)?];
+    let samples = measure(&subjects, options.runs)?;
+    let rows: Vec<Row> = subjects
+        .iter()
+        .zip(&samples)
+        .map(|(subject, samples)| row(subject, samples))
+        .collect::<Result<_>>()?;
+    print!("{}", report::table(&rows));
+    report::verdict(&rows, options.check)
+}
+
+fn hello(workspace: &Workspace) -> Result<Subject> {
+    Ok(Subject {
+        name: HELLO.to_owned(),
+        binary: build::binary(&workspace.target, HELLO),
+        event: fs::read(workspace::root().join("xtask/hello/event.json"))?,
+        environment: Vec::new(),
+    })
+}
+
+/// Round by round over all subjects, so that a slow moment of the machine meets each of them. The first round
+/// only fills the page cache.
+fn measure(subjects: &[Subject], runs: usize) -> Result<Vec<Vec<Sample>>> {
+    let mut samples: Vec<Vec<Sample>> = subjects.iter().map(|_| Vec::new()).collect();
+    for round in 0..=runs {
+        for (subject, samples) in subjects.iter().zip(&mut samples) {
+            let sample = sample(subject).map_err(|error| format!("{}: {error}", subject.name))?;
+            if round > 0 {
+                samples.push(sample);
+            }
+        }
+    }
+    Ok(samples)
+}
+
+fn sample(subject: &Subject) -> Result<Sample> {
+    let mut bootstrap = Bootstrap::spawn(&subject.binary, &subject.environment)?;
+    let init = bootstrap.ready()?;
+    let answer = bootstrap.invoke(&subject.event)?;
+    bootstrap.ready()?;
+    Ok(Sample {
+        init,
+        first: answer.at.duration_since(bootstrap.spawned()),
+        peak_rss_kib: bootstrap.peak_rss_kib()?,
+    })
+}
+
+fn row(subject: &Subject, samples: &[Sample]) -> Result<Row> {
+    let figures = Figures {
+        init: median(samples.iter().map(|sample| sample.init)),
+        first: median(samples.iter().map(|sample| sample.first)),
+        peak_rss_kib: median(samples.iter().map(|sample| sample.peak_rss_kib)),
+        binary_bytes: fs::metadata(&subject.binary)?.len(),
+        zip_bytes: build::zipped_size(&subject.binary)?,
+    };
+    Ok(Row {
+        name: subject.name.clone(),
+        figures,
+    })
+}
+
+/// The middle one, the upper of two; the least value of the type when there is none.
+fn median<T: Ord + Default>(values: impl Iterator<Item = T>) -> T {
+    let mut values: Vec<T> = values.collect();
+    values.sort();
+    let middle = values.len() / 2;
+    values.into_iter().nth(middle).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_not_moved_by_one_slow_run() {
+        assert_eq!(median([3, 900, 2, 4, 3].into_iter()), 3);
+        assert_eq!(median([1, 2].into_iter()), 2);
+        assert_eq!(median(std::iter::empty::<u64>()), 0);
+    }
+}

@@ -1,0 +1,286 @@
+//! The routes in `template.yaml`: every path with its methods, its preflight and the answer to any other method.
+//!
+//! It is written out in full: neither SAM nor CloudFormation takes YAML anchors reliably.
+
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write},
+};
+
+use serde_json::Value;
+
+use super::Group;
+use crate::Result;
+
+/// The line before the generated ones.
+const BEGIN: &str = "# <routes>";
+/// The line after them.
+const END: &str = "# </routes>";
+/// The methods API Gateway knows, in the order they are written.
+const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
+/// What a body may call itself for the 405 to be found. API Gateway looks the template of a mock up by the
+/// request's media type; with `never` any other type gets its 415 instead of an internal error.
+const MEDIA_TYPES: [&str; 4] = [
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "text/plain",
+];
+/// The 405 as a problem. It is made by API Gateway, without a function.
+const PROBLEM: &str = r#"{"type":"about:blank","title":"Method Not Allowed","status":405,"detail":"The resource does not answer this method; Allow names those it does.","instance":"$context.path","request_id":"$context.requestId"}"#;
+
+/// One path of one function.
+struct Route<'a> {
+    path: &'a str,
+    function: &'a str,
+    /// In the order of [`METHODS`], always with `options`.
+    methods: Vec<&'static str>,
+    streams: bool,
+}
+
+/// The generated lines, unindented.
+pub(super) fn render(groups: &[Group]) -> Result<String> {
+    let mut out = String::new();
+    let mut owners = BTreeMap::new();
+    let mut variables = BTreeMap::new();
+    for Group { function, document } in groups {
+        let paths = document.paths.paths.iter();
+        let paths: Vec<(&String, Value)> = paths
+            .map(|(path, item)| Ok((path, serde_json::to_value(item)?)))
+            .collect::<Result<_>>()?;
+        // A bootstrap streams every answer or none: its runtime decides, not the handler.
+        let streams = paths.iter().any(|(_, item)| streams(item));
+        for (path, item) in &paths {
+            if let Some(other) = owners.insert(path.as_str(), function) {
+                return Err(
+                    format!("{path} is answered by {other} and by {function}: a path has one owner").into(),
+                );
+            }
+            refuse_siblings(&mut variables, path)?;
+            let methods = methods(path, item)?;
+            let route = Route {
+                path,
+                function,
+                methods,
+                streams,
+            };
+            write!(out, "{route}")?;
+        }
+    }
+    Ok(out)
+}
+
+/// Puts the block between the markers, as far in as the first marker stands.
+pub(super) fn splice(template: &str, block: &str) -> Result<String> {
+    let lines: Vec<&str> = template.lines().collect();
+    let position = |marker: &str| {
+        let mut found = lines.iter().enumerate().filter(|(_, line)| line.contains(marker));
+        match (found.next(), found.next()) {
+            (Some((position, _)), None) => Ok(position),
+            (None, _) => Err(format!("template.yaml: no line contains `{marker}`")),
+            _ => Err(format!("template.yaml: more than one line contains `{marker}`")),
+        }
+    };
+    let (begin, end) = (position(BEGIN)?, position(END)?);
+    if end < begin {
+        return Err(format!("template.yaml: `{END}` stands before `{BEGIN}`").into());
+    }
+    let indent = &lines[begin][..lines[begin].len() - lines[begin].trim_start().len()];
+    let block = block.lines().map(|line| format!("{indent}{line}\n"));
+    let verbatim = |line: &&str| format!("{line}\n");
+    let mut out: String = lines[..=begin].iter().map(verbatim).collect();
+    out.extend(block);
+    out.extend(lines[end..].iter().map(verbatim));
+    Ok(out)
+}
+
+fn streams(item: &Value) -> bool {
+    METHODS.iter().any(|method| item[method]["x-stream"] == true)
+}
+
+/// The path's methods in a fixed order, with the preflight.
+fn methods(path: &str, item: &Value) -> Result<Vec<&'static str>> {
+    for unknown in ["trace", "query"] {
+        if !item[unknown].is_null() {
+            return Err(format!("{path}: API Gateway has no method {unknown}").into());
+        }
+    }
+    let declared = |method: &&str| *method == "options" || !item[*method].is_null();
+    Ok(METHODS.into_iter().filter(declared).collect())
+}
+
+/// API Gateway wants one name for the variable at one place of the tree, and no variable that swallows the rest.
+fn refuse_siblings<'a>(variables: &mut BTreeMap<&'a str, &'a str>, path: &'a str) -> Result<()> {
+    for (start, variable) in path_variables(path) {
+        if variable.starts_with('*') || variable.ends_with('+') {
+            return Err(format!("{path}: list the paths one by one instead of {{{variable}}}").into());
+        }
+        let first = *variables.entry(&path[..start]).or_insert(variable);
+        if first != variable {
+            let parent = &path[..start];
+            return Err(format!(
+                "{path}: behind {parent} another path says {{{first}}}, this one {{{variable}}}: use one name"
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// The names in braces, each with the place of its brace.
+fn path_variables(path: &str) -> impl Iterator<Item = (usize, &str)> {
+    path.match_indices('{').filter_map(|(start, _)| {
+        let rest = &path[start + 1..];
+        Some((start, &rest[..rest.find('}')?]))
+    })
+}
+
+impl fmt::Display for Route<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "{}:", self.path)?;
+        let variables: Vec<String> = path_variables(self.path)
+            .map(|(_, name)| {
+                format!("{{ name: {name}, in: path, required: true, schema: {{ type: string }} }}")
+            })
+            .collect();
+        if !variables.is_empty() {
+            writeln!(out, "  parameters: [{}]", variables.join(", "))?;
+        }
+        for method in &self.methods {
+            writeln!(out, "  {method}:")?;
+            self.write_function(out)?;
+        }
+        self.write_refusal(out)
+    }
+}
+
+impl Route<'_> {
+    fn write_function(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (version, invocations, mode) = if self.streams {
+            (
+                "2021-11-15",
+                "response-streaming-invocations",
+                ", responseTransferMode: STREAM",
+            )
+        } else {
+            ("2015-03-31", "invocations", "")
+        };
+        writeln!(
+            out,
+            "    x-amazon-apigateway-integration: {{ type: aws_proxy, httpMethod: POST{mode}, uri: !Sub \
+             \"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/{version}/functions/\
+             ${{{}.Arn}}/{invocations}\" }}",
+            self.function
+        )
+    }
+
+    /// Any other method: 405 with `Allow`.
+    fn write_refusal(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let allow = self.methods.join(",").to_uppercase();
+        let header = "{ schema: { type: string } }";
+        writeln!(out, "  x-amazon-apigateway-any-method:")?;
+        writeln!(
+            out,
+            "    responses: {{ \"405\": {{ description: Method not allowed, headers: \
+             {{ Allow: {header}, Content-Type: {header}, X-Request-Id: {header} }} }} }}"
+        )?;
+        writeln!(out, "    x-amazon-apigateway-integration:")?;
+        writeln!(out, "      type: mock")?;
+        writeln!(out, "      contentHandling: CONVERT_TO_TEXT")?;
+        writeln!(out, "      passthroughBehavior: never")?;
+        writeln!(out, "      requestTemplates:")?;
+        for media_type in MEDIA_TYPES {
+            writeln!(out, "        {media_type}: '{{\"statusCode\": 405}}'")?;
+        }
+        writeln!(out, "      responses:")?;
+        writeln!(out, "        default:")?;
+        writeln!(out, "          statusCode: \"405\"")?;
+        writeln!(out, "          responseParameters:")?;
+        writeln!(out, "            method.response.header.Allow: \"'{allow}'\"")?;
+        writeln!(
+            out,
+            "            method.response.header.Content-Type: \"'application/problem+json'\""
+        )?;
+        writeln!(
+            out,
+            "            method.response.header.X-Request-Id: context.requestId"
+        )?;
+        writeln!(out, "          responseTemplates:")?;
+        writeln!(out, "            application/json: '{PROBLEM}'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::{group, groups};
+    use super::*;
+
+    fn paths(function: &str, paths: &[&str]) -> Group {
+        let item = |path: &&str| ((*path).to_owned(), json!({ "get": { "responses": {} } }));
+        let paths: serde_json::Map<String, Value> = paths.iter().map(item).collect();
+        let info = json!({ "title": "x", "version": "0" });
+        group(
+            function,
+            json!({ "openapi": "3.1.0", "info": info, "paths": paths }),
+        )
+    }
+
+    fn error(groups: &[Group]) -> String {
+        render(groups).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_path_has_its_methods_its_preflight_and_its_refusal() {
+        insta::assert_snapshot!(render(&groups()).unwrap());
+    }
+
+    #[test]
+    fn the_block_stands_as_far_in_as_its_marker() {
+        let template = "a:\n    # <routes> x\n    old: 1\n    # </routes>\nb: 2\n";
+        let spliced = splice(template, "/x:\n  get: {}\n").unwrap();
+        assert_eq!(
+            spliced,
+            "a:\n    # <routes> x\n    /x:\n      get: {}\n    # </routes>\nb: 2\n"
+        );
+    }
+
+    #[test]
+    fn a_template_without_markers_is_refused() {
+        for template in [
+            "a: 1\n",
+            "# <routes>\n",
+            "# </routes>\n# <routes>\n",
+            "# <routes>\n# <routes>\n# </routes>\n",
+        ] {
+            assert!(splice(template, "").is_err(), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_path_has_one_owner() {
+        let error = error(&[paths("AFunction", &["/a"]), paths("BFunction", &["/a"])]);
+        assert_eq!(
+            error,
+            "/a is answered by AFunction and by BFunction: a path has one owner"
+        );
+    }
+
+    #[test]
+    fn one_place_of_the_tree_has_one_variable() {
+        let error = error(&[paths("AFunction", &["/a/{id}", "/a/{name}/b"])]);
+        assert!(
+            error.contains("behind /a/ another path says {id}, this one {name}"),
+            "{error}"
+        );
+        render(&[paths("AFunction", &["/a/{id}", "/a/{id}/b/{name}", "/c/{name}"])]).unwrap();
+    }
+
+    #[test]
+    fn a_variable_does_not_swallow_the_rest() {
+        for path in ["/a/{*rest}", "/a/{proxy+}"] {
+            assert!(error(&[paths("AFunction", &[path])]).contains("one by one"));
+        }
+    }
+}
