@@ -1,0 +1,55 @@
+//! What is written down beside the code.
+
+use std::fs;
+
+use xtask::{Result, sync, workspace};
+
+use super::assert_none;
+
+/// One runs it, one proves it.
+const COMMANDS: [&str; 2] = ["cargo run", "cargo test --workspace"];
+/// Behind it the README goes on with curl.
+const TOUR: &str = "## A five-minute tour";
+
+#[test]
+fn generated_files_are_up_to_date() -> Result<()> {
+    let files = sync::generated()?;
+    let stale: Vec<String> = files.iter().filter_map(sync::Generated::difference).collect();
+    assert_none("a route is written once: run `cargo xtask sync`", &stale);
+    Ok(())
+}
+
+#[test]
+fn the_readme_needs_two_commands() -> Result<()> {
+    let readme = fs::read_to_string(workspace::root().join("README.md"))
+        .map_err(|error| format!("README.md: {error}"))?;
+    let (before, _) = readme
+        .split_once(TOUR)
+        .ok_or(format!("README.md: the heading `{TOUR}` is missing"))?;
+    let commands = shell_lines(before);
+    assert_eq!(
+        commands, COMMANDS,
+        "README.md: before the tour stand exactly these two commands"
+    );
+    Ok(())
+}
+
+/// The lines of the fenced shell blocks, without comments.
+fn shell_lines(markdown: &str) -> Vec<&str> {
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in markdown.lines().map(str::trim) {
+        if line.starts_with("```") {
+            inside = line == "```sh";
+        } else if inside && !line.is_empty() && !line.starts_with('#') {
+            lines.push(line.split(" #").next().unwrap_or(line).trim());
+        }
+    }
+    lines
+}
+
+#[test]
+fn only_shell_blocks_are_commands() {
+    let markdown = "x\n```sh\ncargo run # starts it\n# a remark\n```\n```json\n{}\n```\n";
+    assert_eq!(shell_lines(markdown), ["cargo run"]);
+}
