@@ -18,16 +18,40 @@ const BEGIN: &str = "# <routes>";
 const END: &str = "# </routes>";
 /// The methods API Gateway knows, in the order they are written.
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
-/// What a body may call itself for the 405 to be found. API Gateway looks the template of a mock up by the
-/// request's media type; with `never` any other type gets its 415 instead of an internal error.
-const MEDIA_TYPES: [&str; 4] = [
-    "application/json",
-    "application/x-www-form-urlencoded",
-    "multipart/form-data",
-    "text/plain",
-];
-/// The 405 as a problem. It is made by API Gateway, without a function.
-const PROBLEM: &str = r#"{"type":"about:blank","title":"Method Not Allowed","status":405,"detail":"The resource does not answer this method; Allow names those it does.","instance":"$context.path","request_id":"$context.requestId"}"#;
+/// The answer to any other method: 405 as a problem, in the words of platform's own, made by API Gateway without a
+/// function. `{allow}` is replaced.
+///
+/// API Gateway looks the template of a mock up by the request's media type, so the ones clients send stand here; with
+/// `never` any other gets its 415 instead of an internal error.
+const REFUSAL: &str = r#"  x-amazon-apigateway-any-method:
+    responses:
+      "405":
+        description: Method not allowed
+        headers:
+          Allow: { schema: { type: string } }
+          Cache-Control: { schema: { type: string } }
+          Content-Type: { schema: { type: string } }
+          X-Request-Id: { schema: { type: string } }
+    x-amazon-apigateway-integration:
+      type: mock
+      contentHandling: CONVERT_TO_TEXT
+      passthroughBehavior: never
+      requestTemplates:
+        application/json: '{"statusCode": 405}'
+        application/x-www-form-urlencoded: '{"statusCode": 405}'
+        multipart/form-data: '{"statusCode": 405}'
+        text/plain: '{"statusCode": 405}'
+      responses:
+        default:
+          statusCode: "405"
+          responseParameters:
+            method.response.header.Allow: "'{allow}'"
+            method.response.header.Cache-Control: "'no-store'"
+            method.response.header.Content-Type: "'application/problem+json'"
+            method.response.header.X-Request-Id: context.requestId
+          responseTemplates:
+            application/json: '{"type":"urn:groundwork:problem:method-not-allowed","title":"Method Not Allowed","status":405,"detail":"this path does not take that method; see Allow","instance":"$context.path","request_id":"$context.requestId"}'
+"#;
 
 /// One path of one function.
 struct Route<'a> {
@@ -150,7 +174,7 @@ impl fmt::Display for Route<'_> {
             writeln!(out, "  {method}:")?;
             self.write_function(out)?;
         }
-        self.write_refusal(out)
+        out.write_str(&REFUSAL.replace("{allow}", &self.methods.join(",").to_uppercase()))
     }
 }
 
@@ -172,41 +196,6 @@ impl Route<'_> {
              ${{{}.Arn}}/{invocations}\" }}",
             self.function
         )
-    }
-
-    /// Any other method: 405 with `Allow`.
-    fn write_refusal(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let allow = self.methods.join(",").to_uppercase();
-        let header = "{ schema: { type: string } }";
-        writeln!(out, "  x-amazon-apigateway-any-method:")?;
-        writeln!(
-            out,
-            "    responses: {{ \"405\": {{ description: Method not allowed, headers: \
-             {{ Allow: {header}, Content-Type: {header}, X-Request-Id: {header} }} }} }}"
-        )?;
-        writeln!(out, "    x-amazon-apigateway-integration:")?;
-        writeln!(out, "      type: mock")?;
-        writeln!(out, "      contentHandling: CONVERT_TO_TEXT")?;
-        writeln!(out, "      passthroughBehavior: never")?;
-        writeln!(out, "      requestTemplates:")?;
-        for media_type in MEDIA_TYPES {
-            writeln!(out, "        {media_type}: '{{\"statusCode\": 405}}'")?;
-        }
-        writeln!(out, "      responses:")?;
-        writeln!(out, "        default:")?;
-        writeln!(out, "          statusCode: \"405\"")?;
-        writeln!(out, "          responseParameters:")?;
-        writeln!(out, "            method.response.header.Allow: \"'{allow}'\"")?;
-        writeln!(
-            out,
-            "            method.response.header.Content-Type: \"'application/problem+json'\""
-        )?;
-        writeln!(
-            out,
-            "            method.response.header.X-Request-Id: context.requestId"
-        )?;
-        writeln!(out, "          responseTemplates:")?;
-        writeln!(out, "            application/json: '{PROBLEM}'")
     }
 }
 
