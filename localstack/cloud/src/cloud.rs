@@ -1,0 +1,251 @@
+//! The cloud itself: its services, and the one place every AWS call passes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SystemTimeSource;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use dynoxide::Database;
+use serde_json::Value;
+
+use crate::client::InProcess;
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::mail::{Mail, Mailbox};
+use crate::s3::S3;
+use crate::secrets::Secrets;
+use crate::service::{Service, operation};
+use crate::sqs::Sqs;
+use crate::template::Template;
+use crate::template::names::REGION;
+use crate::wire::{Fault, Reply, Request};
+use crate::{dynamo, provision};
+
+/// Why a cloud could not be opened or asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// The data folder cannot be used.
+    #[error("the data folder {} cannot be used: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database of queues, secrets, objects and mail failed.
+    #[error("the local cloud's database failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// `DynamoDB` failed.
+    #[error("the local DynamoDB failed: {0}")]
+    Dynamo(#[from] dynoxide::DynoxideError),
+    /// A resource of the template could not be made.
+    #[error("{resource} could not be made: {reason}")]
+    Resource {
+        /// Its logical id.
+        resource: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The services one template declares. Cloning shares them.
+#[derive(Clone)]
+pub struct Cloud {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dynamo: Database,
+    db: Arc<Db>,
+    clock: Clock,
+    sqs: Sqs,
+    secrets: Secrets,
+    s3: S3,
+    mailbox: Mailbox,
+    calls: Mutex<BTreeMap<(Service, String), u64>>,
+}
+
+impl fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cloud")
+    }
+}
+
+impl Cloud {
+    /// A cloud in memory, with everything `template` declares.
+    ///
+    /// # Errors
+    /// When a resource cannot be made as declared.
+    pub fn memory(template: &Template) -> Result<Self, CloudError> {
+        let clock = Clock::default();
+        let dynamo = Database::memory_with_clock(Arc::new(clock.clone()))?;
+        Self::assemble(template, dynamo, Db::memory()?, clock)
+    }
+
+    /// The cloud kept in `data_dir`, which is made when it is missing. What `template` declares and the folder does
+    /// not have yet is added: tables, indexes, streams, queues, secrets, buckets. Nothing is ever taken away.
+    ///
+    /// Every acknowledged change survives the process being killed. The caller keeps two processes from sharing a
+    /// folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or a resource cannot be made as declared.
+    pub fn open(template: &Template, data_dir: &Path) -> Result<Self, CloudError> {
+        let folder = |source| CloudError::Folder {
+            path: data_dir.to_owned(),
+            source,
+        };
+        make_folder(data_dir).map_err(folder)?;
+        let dynamo = Database::new(&data_dir.join("dynamodb.sqlite").to_string_lossy())?;
+        // Named for imports, but what it sets is `synchronous = NORMAL` (see `Db::open`) and SQLite's other defaults.
+        dynamo.disable_bulk_loading()?;
+        Self::assemble(
+            template,
+            dynamo,
+            Db::open(&data_dir.join("cloud.sqlite"))?,
+            Clock::default(),
+        )
+    }
+
+    fn assemble(template: &Template, dynamo: Database, db: Db, clock: Clock) -> Result<Self, CloudError> {
+        let db = Arc::new(db);
+        let inner = Inner {
+            sqs: Sqs::new(Arc::clone(&db), clock.clone()),
+            secrets: Secrets::new(Arc::clone(&db), clock.clone()),
+            s3: S3::new(Arc::clone(&db), clock.clone()),
+            mailbox: Mailbox::new(Arc::clone(&db), clock.clone()),
+            calls: Mutex::default(),
+            dynamo,
+            db,
+            clock,
+        };
+        provision::tables(&inner.dynamo, &template.tables)?;
+        provision::queues(&inner.sqs, &template.queues)?;
+        provision::secrets(&inner.secrets, &template.secrets)?;
+        provision::buckets(&inner.s3, &template.buckets)?;
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The configuration for every AWS SDK client: fixed region and credentials, answered in-process. Building it
+    /// touches neither the network nor the environment.
+    pub fn sdk_config(&self) -> SdkConfig {
+        let credentials = Credentials::new("AKIALOCAL", "local", None, None, "local cloud");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(InProcess(self.clone()))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(SystemTimeSource::new())
+            .build()
+    }
+
+    /// Answers one AWS request. Every call, from an SDK in this process or from the port, passes here.
+    pub(crate) async fn call(&self, request: Request) -> Reply {
+        let Some(service) = Service::of(&request) else {
+            return Fault::client("UnknownService", "The local cloud does not have this service.").json();
+        };
+        let operation = operation(&request).to_owned();
+        self.count(service, &operation);
+        match service {
+            Service::Dynamo => dynamo::call(&self.inner.dynamo, &operation, &request),
+            Service::Sqs => self.inner.sqs.call(&operation, request.body()).await,
+            Service::Secrets => self.inner.secrets.call(&operation, request.body()),
+            Service::Mail => self.inner.mailbox.call(&request),
+            Service::S3 => self.inner.s3.call(&request),
+        }
+    }
+
+    fn count(&self, service: Service, operation: &str) {
+        let mut calls = self.inner.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        *calls.entry((service, operation.to_owned())).or_default() += 1;
+    }
+
+    /// How often each operation was called so far: `dynamodb:GetItem` → 3. Services without named operations count
+    /// by HTTP method (`s3:PUT`).
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        let calls = self.inner.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        calls
+            .iter()
+            .map(|((service, operation), n)| (format!("{}:{operation}", service.name()), *n))
+            .collect()
+    }
+
+    /// The mail sent so far, oldest first, all of it or that to one address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn mail(&self, to: Option<&str>) -> Result<Vec<Mail>, CloudError> {
+        Ok(self.inner.mailbox.mail(to)?)
+    }
+
+    /// Up to `limit` stream records of `table` after the sequence number `after` (from the oldest without one), each
+    /// in the shape Lambda receives it in.
+    ///
+    /// # Errors
+    /// When the table has no stream, or the database fails.
+    pub fn stream_records(
+        &self,
+        table: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Value>, CloudError> {
+        Ok(dynamo::stream_records(&self.inner.dynamo, table, after, limit)?)
+    }
+
+    /// The sequence number of the newest stream record of `table`.
+    ///
+    /// # Errors
+    /// When the table has no stream, or the database fails.
+    pub fn stream_end(&self, table: &str) -> Result<Option<String>, CloudError> {
+        Ok(dynamo::stream_end(&self.inner.dynamo, table)?)
+    }
+
+    /// A remembered value, such as how far a trigger has read.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn note(&self, name: &str) -> Result<Option<String>, CloudError> {
+        Ok(self.inner.db.note(name)?)
+    }
+
+    /// Remembers a value across restarts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn set_note(&self, name: &str, value: &str) -> Result<(), CloudError> {
+        Ok(self.inner.db.set_note(name, value)?)
+    }
+
+    /// Deletes the items whose time to live is over; how many there were. AWS does this in the background.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn sweep_expired(&self) -> Result<usize, CloudError> {
+        Ok(self.inner.dynamo.sweep_ttl()?)
+    }
+
+    /// Moves the clock of a cloud in memory forward: visibility time-outs, delays, expiry.
+    pub fn advance(&self, by: Duration) {
+        self.inner.clock.advance(by);
+    }
+}
+
+/// Secrets lie in there, so nobody else may look inside.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

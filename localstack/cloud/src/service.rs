@@ -1,0 +1,89 @@
+//! Which service a request is for, and which operation it asks.
+
+use http::header;
+
+use crate::wire::Request;
+
+/// The services of the local cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Service {
+    Dynamo,
+    Sqs,
+    Secrets,
+    Mail,
+    S3,
+}
+
+impl Service {
+    /// Recognises the service by the target header, else by the signature's credential scope, else by the host.
+    pub(crate) fn of(request: &Request) -> Option<Self> {
+        if let Some(target) = target(request) {
+            return Self::of_target(target);
+        }
+        if let Some(scope) = credential_scope(request) {
+            return match scope.as_str() {
+                "dynamodb" => Some(Self::Dynamo),
+                "sqs" => Some(Self::Sqs),
+                "secretsmanager" => Some(Self::Secrets),
+                "ses" => Some(Self::Mail),
+                "s3" => Some(Self::S3),
+                _ => None,
+            };
+        }
+        // Unsigned: a browser following a link to an object.
+        Some(Self::S3)
+    }
+
+    fn of_target(target: &str) -> Option<Self> {
+        let (service, _) = target.split_once('.')?;
+        match service {
+            "DynamoDB_20120810" | "DynamoDBStreams_20120810" => Some(Self::Dynamo),
+            "AmazonSQS" => Some(Self::Sqs),
+            "secretsmanager" => Some(Self::Secrets),
+            _ => None,
+        }
+    }
+
+    /// The name calls are counted under.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dynamo => "dynamodb",
+            Self::Sqs => "sqs",
+            Self::Secrets => "secretsmanager",
+            Self::Mail => "ses",
+            Self::S3 => "s3",
+        }
+    }
+}
+
+fn target(request: &Request) -> Option<&str> {
+    request.headers().get("x-amz-target")?.to_str().ok()
+}
+
+/// The operation: the target's second half, or the HTTP method where a service has none.
+pub(crate) fn operation(request: &Request) -> &str {
+    target(request)
+        .and_then(|t| t.split_once('.'))
+        .map_or(request.method().as_str(), |(_, operation)| operation)
+}
+
+/// `Credential=<key>/<date>/<region>/<service>/aws4_request`, in the header or in a presigned URL.
+fn credential_scope(request: &Request) -> Option<String> {
+    let header = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|v| v.to_str().ok());
+    if let Some(credential) = header.and_then(|h| h.split("Credential=").nth(1)) {
+        return credential.split(['/', ',']).nth(3).map(str::to_owned);
+    }
+    let credential = request
+        .uri()
+        .query()?
+        .split('&')
+        .find_map(|p| p.strip_prefix("X-Amz-Credential="))?;
+    credential
+        .replace("%2F", "/")
+        .split('/')
+        .nth(3)
+        .map(str::to_owned)
+}

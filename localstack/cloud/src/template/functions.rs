@@ -1,0 +1,226 @@
+//! Functions: which binary, which environment, which triggers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Template;
+use super::error::{Result, TemplateError};
+use super::eval::Scope;
+use super::names::{self, Declared, physical};
+use super::read::At;
+
+/// A Lambda function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// The name in the template.
+    pub logical_id: String,
+    /// The physical name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// The binary that is its bootstrap (`Metadata.BuildProperties.Binary`).
+    pub binary: String,
+    /// `Environment.Variables`, those of `Globals` included.
+    pub environment: BTreeMap<String, String>,
+    /// After this long an invocation is given up.
+    pub timeout: Duration,
+    /// `MemorySize`.
+    pub memory_mb: u32,
+    /// What invokes it besides the API.
+    pub events: Vec<Event>,
+}
+
+/// Where a stream's first poll begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamStart {
+    /// With the oldest record.
+    TrimHorizon,
+    /// With the next record.
+    Latest,
+}
+
+/// A trigger of a function.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Messages of a queue.
+    Queue {
+        /// The queue's physical name.
+        queue: String,
+        /// The most messages in one batch.
+        batch_size: usize,
+        /// `ReportBatchItemFailures` is set: the answer names the failed messages.
+        reports_failures: bool,
+    },
+    /// Changes of a table.
+    Stream {
+        /// The table's physical name.
+        table: String,
+        /// The most records in one batch.
+        batch_size: usize,
+        /// Where the first poll begins.
+        start: StreamStart,
+        /// `ReportBatchItemFailures` is set: the answer names the first failed record.
+        reports_failures: bool,
+        /// How often a failing batch is tried again; without a number, until the records expire.
+        retries: Option<u32>,
+        /// Split a failing batch in two before trying again.
+        bisect: bool,
+    },
+    /// A clock.
+    Schedule {
+        /// `rate(…)` or `cron(…)`.
+        expression: String,
+        /// The event given instead of the scheduler's own.
+        input: Option<String>,
+    },
+}
+
+/// Lambda's own default.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(3);
+
+pub(super) fn function(
+    scope: &Scope<'_>,
+    place: Declared<'_>,
+    resource: &Value,
+    properties: &Value,
+    globals: &Value,
+) -> Result<Function> {
+    let at = At::new(format!("Resources.{}.Properties", place.id), properties);
+    let globals = At::new(
+        "Globals.Function",
+        globals.get("Function").unwrap_or(&Value::Null),
+    );
+    let either = |key: &str| {
+        if at.get(key).exists() {
+            at.get(key)
+        } else {
+            globals.get(key)
+        }
+    };
+    let metadata_at = format!("Resources.{}.Metadata", place.id);
+    let metadata = scope.eval(&metadata_at, resource.get("Metadata").unwrap_or(&Value::Null))?;
+    let binary = At::new(metadata_at, &metadata)
+        .get("BuildProperties")
+        .get("Binary");
+    if !binary.exists() {
+        return Err(binary.error(
+            "the function names no binary",
+            "add `BuildProperties: { Binary: <name> }`",
+        ));
+    }
+    let mut environment = BTreeMap::new();
+    for source in [&globals, &at] {
+        for (key, value) in source.get("Environment").get("Variables").entries() {
+            environment.insert(key.to_owned(), value.text()?);
+        }
+    }
+    let mut events = Vec::new();
+    for (_, event) in at.get("Events").entries() {
+        events.extend(self::event(&event)?);
+    }
+    let name = physical(scope, place, "FunctionName")?;
+    Ok(Function {
+        logical_id: place.id.to_owned(),
+        arn: names::function_arn(&name),
+        name,
+        binary: binary.text()?,
+        environment,
+        timeout: either("Timeout").seconds()?.unwrap_or(TIMEOUT_DEFAULT),
+        memory_mb: either("MemorySize").number()?.unwrap_or(128),
+        events,
+    })
+}
+
+fn event(at: &At<'_>) -> Result<Option<Event>> {
+    let properties = at.get("Properties");
+    if !properties.get("Enabled").flag(true)? || properties.get("State").text_or("ENABLED")? == "DISABLED" {
+        return Ok(None);
+    }
+    let kind = at.get("Type").text()?;
+    match kind.as_str() {
+        "SQS" => Ok(Some(Event::Queue {
+            queue: last_segment(&properties.get("Queue").text()?, ':'),
+            batch_size: properties.get("BatchSize").number()?.unwrap_or(10),
+            reports_failures: reports_failures(&properties)?,
+        })),
+        "DynamoDB" => stream(&properties).map(Some),
+        "Schedule" | "ScheduleV2" => {
+            let key = if kind == "Schedule" {
+                "Schedule"
+            } else {
+                "ScheduleExpression"
+            };
+            Ok(Some(Event::Schedule {
+                expression: properties.get(key).text()?,
+                input: properties.get("Input").optional_text()?,
+            }))
+        }
+        other => Err(at.get("Type").error(
+            format!("the local cloud has no `{other}` events"),
+            "use SQS, DynamoDB or Schedule; HTTP routes belong into the API's `DefinitionBody`",
+        )),
+    }
+}
+
+fn stream(properties: &At<'_>) -> Result<Event> {
+    // arn:aws:dynamodb:<region>:<account>:table/<name>/stream/<label>
+    let arn = properties.get("Stream").text()?;
+    let table = arn.split('/').nth(1).unwrap_or_default().to_owned();
+    let start = properties.get("StartingPosition");
+    let start = match start.text()?.as_str() {
+        "TRIM_HORIZON" => StreamStart::TrimHorizon,
+        "LATEST" => StreamStart::Latest,
+        other => return Err(start.error(format!("`{other}` is unknown"), "use TRIM_HORIZON or LATEST")),
+    };
+    // -1 is AWS's way to say "for ever".
+    let retries = properties.get("MaximumRetryAttempts").number::<i64>()?;
+    Ok(Event::Stream {
+        table,
+        batch_size: properties.get("BatchSize").number()?.unwrap_or(100),
+        start,
+        reports_failures: reports_failures(properties)?,
+        retries: retries.and_then(|n| u32::try_from(n).ok()),
+        bisect: properties.get("BisectBatchOnFunctionError").flag(false)?,
+    })
+}
+
+fn reports_failures(properties: &At<'_>) -> Result<bool> {
+    for item in properties.get("FunctionResponseTypes").items() {
+        if item.text()? == "ReportBatchItemFailures" {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn last_segment(arn: &str, separator: char) -> String {
+    arn.rsplit(separator).next().unwrap_or(arn).to_owned()
+}
+
+/// Every trigger must have a source in this template.
+pub(super) fn check_sources(template: &Template) -> Result<()> {
+    for function in &template.functions {
+        for event in &function.events {
+            let missing = match event {
+                Event::Queue { queue, .. } if !template.queues.iter().any(|q| q.name == *queue) => {
+                    format!("queue `{queue}`")
+                }
+                Event::Stream { table, .. }
+                    if !template
+                        .tables
+                        .iter()
+                        .any(|t| t.name == *table && t.stream.is_some()) =>
+                {
+                    format!("stream of table `{table}`")
+                }
+                _ => continue,
+            };
+            let at = format!("Resources.{}.Properties.Events", function.logical_id);
+            let what = format!("it listens to the {missing}, which the template does not declare");
+            return Err(TemplateError::new(at, what, "declare it"));
+        }
+    }
+    Ok(())
+}
