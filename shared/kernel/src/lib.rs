@@ -7,6 +7,7 @@ pub mod claims;
 pub mod error;
 pub mod id;
 pub mod input;
+pub mod json;
 pub mod page;
 pub mod permission;
 pub mod principal;

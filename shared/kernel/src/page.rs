@@ -38,6 +38,8 @@ impl std::str::FromStr for Limit {
     }
 }
 
+crate::text_input!(Limit);
+
 /// One page of a list.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Page<T> {

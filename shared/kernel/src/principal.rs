@@ -72,6 +72,8 @@ impl FromStr for Role {
     }
 }
 
+crate::text_input!(Role);
+
 /// What kind of caller a principal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -1,1 +1,33 @@
-//! See Cargo.toml.
+//! The Lambda edge: everything between AWS and a handler.
+//!
+//! A function is a constructor `async fn function(boot: Boot) -> Result<Function, BootError>`, run by [`run`] on
+//! Lambda and by the local cloud in-process. HTTP handlers take their powers from their signature:
+//! [`Allowed<P>`] names the permission and holds the tenant, [`Json<T>`] and [`Create<T>`] hold a body that is
+//! already right, and every error becomes a problem document in one place.
+
+pub mod auth;
+pub mod boot;
+pub mod clock;
+pub mod config;
+pub mod cookie;
+pub mod edge;
+pub mod extract;
+pub mod function;
+pub mod http;
+pub mod ids;
+pub mod jwt;
+pub mod keyring;
+pub mod keys;
+pub mod problem;
+pub mod respond;
+pub mod secrets;
+pub mod telemetry;
+
+pub use auth::{Allowed, Public};
+pub use boot::{Boot, BootError};
+pub use clock::Clock;
+pub use edge::Edge;
+pub use extract::{Create, Json, Path, Query};
+pub use function::{Function, run};
+pub use problem::{Problem, Result};
+pub use respond::{Conditional, Created, NoContent};

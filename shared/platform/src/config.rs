@@ -1,0 +1,122 @@
+//! Configuration: read once, typed, every fault at once.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+/// The environment of a function: the process's own on Lambda, the template's in the local cloud.
+#[derive(Clone, Debug, Default)]
+pub struct Vars(BTreeMap<String, String>);
+
+impl Vars {
+    /// The process's environment.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
+    pub fn from_process() -> Self {
+        Self(std::env::vars().collect())
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+}
+
+impl FromIterator<(String, String)> for Vars {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(vars: I) -> Self {
+        Self(vars.into_iter().collect())
+    }
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub struct ConfigError(Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration: {}", self.0.join("; "))
+    }
+}
+
+/// Reads variables and gathers what is wrong with them.
+///
+/// ```
+/// # use platform::config::{Reader, Vars};
+/// let vars: Vars = [("PORT".to_owned(), "80".to_owned())].into_iter().collect();
+/// let mut env = Reader::new(&vars);
+/// let port: Option<u16> = env.required("PORT");
+/// let level: Option<String> = env.or("LEVEL", "info");
+/// let config = env.finish(|| Some((port?, level?)));
+/// assert_eq!(config.unwrap(), (80, "info".to_owned()));
+/// ```
+pub struct Reader<'a> {
+    vars: &'a Vars,
+    faults: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// Starts reading.
+    pub fn new(vars: &'a Vars) -> Self {
+        Self {
+            vars,
+            faults: Vec::new(),
+        }
+    }
+
+    /// A variable that must be there. `None` notes a fault.
+    pub fn required<T: FromStr<Err: fmt::Display>>(&mut self, name: &'static str) -> Option<T> {
+        if let Some(text) = self.vars.get(name) {
+            self.parse(name, text)
+        } else {
+            self.faults.push(format!("{name} is not set"));
+            None
+        }
+    }
+
+    /// A variable with a default.
+    pub fn or<T: FromStr<Err: fmt::Display>>(&mut self, name: &'static str, default: &str) -> Option<T> {
+        let text = self.vars.get(name).unwrap_or(default).to_owned();
+        self.parse(name, &text)
+    }
+
+    fn parse<T: FromStr<Err: fmt::Display>>(&mut self, name: &'static str, text: &str) -> Option<T> {
+        text.parse()
+            .map_err(|error| self.faults.push(format!("{name}: {error}")))
+            .ok()
+    }
+
+    /// The configuration, or everything that is wrong with it.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when any variable was.
+    pub fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, ConfigError> {
+        match build() {
+            Some(config) if self.faults.is_empty() => Ok(config),
+            _ => Err(ConfigError(self.faults)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_named_at_once() {
+        let vars: Vars = [("A".to_owned(), "x".to_owned()), ("C".to_owned(), String::new())]
+            .into_iter()
+            .collect();
+        let mut env = Reader::new(&vars);
+        let a: Option<u16> = env.required("A");
+        let b: Option<u16> = env.or("B", "7");
+        let c: Option<String> = env.required("C");
+        let error = env.finish(|| Some((a?, b?, c?))).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "configuration: A: invalid digit found in string; C is not set"
+        );
+    }
+}

@@ -1,0 +1,263 @@
+//! What every HTTP function shares: configuration, store, verifier, keys.
+
+use std::{collections::HashMap, str::FromStr, sync::Arc};
+
+use aws_types::SdkConfig;
+use kernel::{Result, claims::Expected};
+use ring::hmac;
+use store::{SealingKey, Store, Table};
+
+use crate::{
+    Boot, BootError, Clock, auth::RevocationCache, config::Reader, keyring::AppKeys, keys::Verifier,
+    secrets::Secrets,
+};
+
+/// The audience of access tokens.
+pub const AUDIENCE: &str = "groundwork-api";
+
+/// The shared ground of a function's handlers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Edge(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    secrets: Secrets,
+    clock: Clock,
+    aws: SdkConfig,
+    config: EdgeConfig,
+    verifier: Verifier,
+    revocations: RevocationCache,
+    app_keys: AppKeys,
+    pseudonym_key: hmac::Key,
+    csrf_key: hmac::Key,
+}
+
+/// Configuration of every HTTP function.
+#[derive(Clone, Debug)]
+pub struct EdgeConfig {
+    /// `PUBLIC_URL`: where clients reach the API; the issuer of tokens.
+    pub public_url: PublicUrl,
+    /// `ALLOWED_ORIGINS`: browser origins that may call it, comma-separated; none unless told.
+    pub allowed_origins: Origins,
+    /// `VERIFICATION_KEYS_SECRET`: the secret with the public keys.
+    pub verification_keys_secret: String,
+    /// `APP_KEYS_SECRET`: the secret with the symmetric keys.
+    pub app_keys_secret: String,
+}
+
+/// An absolute http or https URL without a trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
+impl PublicUrl {
+    /// The URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        match rest {
+            Some(rest) if !rest.is_empty() && !rest.ends_with('/') => Ok(Self(text.to_owned())),
+            _ => Err("must be an http or https URL without a trailing slash"),
+        }
+    }
+}
+
+/// Browser origins (RFC 6454), exact.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins(Vec<String>);
+
+impl Origins {
+    /// Whether a browser page of that origin may call the API.
+    pub fn allow(&self, origin: &str) -> bool {
+        self.0.iter().any(|allowed| allowed == origin)
+    }
+}
+
+impl FromStr for Origins {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        origins
+            .map(|origin| {
+                let host = origin.split_once("://").map(|(_, host)| host);
+                match host {
+                    Some(host) if !host.is_empty() && !host.contains(['/', '*']) => Ok(origin.to_owned()),
+                    _ => Err(format!(
+                        "{origin} is no origin; write it like https://app.example.com"
+                    )),
+                }
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+impl EdgeConfig {
+    fn read(boot: &Boot) -> Result<Self, BootError> {
+        let mut env = Reader::new(&boot.vars);
+        let public_url = env.required("PUBLIC_URL");
+        let allowed_origins = env.or("ALLOWED_ORIGINS", "");
+        let verification_keys_secret = env.required("VERIFICATION_KEYS_SECRET");
+        let app_keys_secret = env.required("APP_KEYS_SECRET");
+        let config = env.finish(|| {
+            Some(Self {
+                public_url: public_url?,
+                allowed_origins: allowed_origins?,
+                verification_keys_secret: verification_keys_secret?,
+                app_keys_secret: app_keys_secret?,
+            })
+        });
+        Ok(config?)
+    }
+}
+
+impl Edge {
+    /// Builds the ground of a function that uses `tables`.
+    ///
+    /// # Errors
+    /// [`BootError`] for configuration and secrets.
+    pub async fn new(boot: &Boot, tables: &[Table]) -> Result<Self, BootError> {
+        let config = EdgeConfig::read(boot)?;
+        let tables = read_tables(boot, tables)?;
+        let secrets = Secrets::new(&boot.aws, boot.clock.clone());
+        let app_keys = read_app_keys(&secrets, "APP_KEYS_SECRET", &config.app_keys_secret).await?;
+        let sealing_key = SealingKey::new(&purpose_key(&app_keys, "sealing/v1"));
+        let expected = Expected {
+            issuer: config.public_url.0.clone(),
+            audience: AUDIENCE.to_owned(),
+        };
+        let verifier = Verifier::new(secrets.clone(), config.verification_keys_secret.clone(), expected);
+        Ok(Self(Arc::new(Inner {
+            store: Store::new(&boot.aws, tables, sealing_key),
+            verifier,
+            revocations: RevocationCache::default(),
+            pseudonym_key: hmac::Key::new(hmac::HMAC_SHA256, &purpose_key(&app_keys, "pseudonyms/v1")),
+            csrf_key: hmac::Key::new(hmac::HMAC_SHA256, &purpose_key(&app_keys, "csrf/v1")),
+            app_keys,
+            secrets,
+            clock: boot.clock.clone(),
+            aws: boot.aws.clone(),
+            config,
+        })))
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The secrets.
+    pub fn secrets(&self) -> &Secrets {
+        &self.0.secrets
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// What further AWS clients are made of.
+    pub fn aws(&self) -> &SdkConfig {
+        &self.0.aws
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &EdgeConfig {
+        &self.0.config
+    }
+
+    /// The symmetric keys.
+    pub fn app_keys(&self) -> &AppKeys {
+        &self.0.app_keys
+    }
+
+    /// Verifies access tokens.
+    pub fn verifier(&self) -> &Verifier {
+        &self.0.verifier
+    }
+
+    pub(crate) fn revocations(&self) -> &RevocationCache {
+        &self.0.revocations
+    }
+
+    pub(crate) fn csrf_key(&self) -> &hmac::Key {
+        &self.0.csrf_key
+    }
+
+    /// A keyed hash of a personal datum (an address, an e-mail) that stands for it in keys, counters and logs.
+    pub fn pseudonym(&self, datum: &str) -> String {
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+        URL_SAFE_NO_PAD.encode(&hmac::sign(&self.0.pseudonym_key, datum.as_bytes()).as_ref()[..16])
+    }
+}
+
+/// The physical names of tables.
+///
+/// # Errors
+/// [`BootError::Config`] naming every one that is not set.
+pub fn read_tables(boot: &Boot, tables: &[Table]) -> Result<HashMap<Table, String>, BootError> {
+    let mut env = Reader::new(&boot.vars);
+    let names: Vec<(Table, Option<String>)> = tables
+        .iter()
+        .map(|table| (*table, env.required(table.0)))
+        .collect();
+    Ok(env.finish(|| {
+        names
+            .into_iter()
+            .map(|(table, name)| Some((table, name?)))
+            .collect()
+    })?)
+}
+
+/// Reads a secret that holds symmetric keys.
+///
+/// # Errors
+/// [`BootError::Secret`] when it holds something else.
+pub async fn read_app_keys(secrets: &Secrets, name: &'static str, id: &str) -> Result<AppKeys, BootError> {
+    let text = secrets.get(id).await?;
+    AppKeys::from_json(text.expose()).map_err(|fault| BootError::Secret {
+        name,
+        fault: fault.to_string(),
+    })
+}
+
+fn purpose_key(app_keys: &AppKeys, info: &str) -> [u8; 32] {
+    app_keys
+        .purpose_key(app_keys.current(), info)
+        .expect("the current key is among the keys: the parser saw to it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_and_origins_are_checked() {
+        for (text, is_right) in [
+            ("https://api.example.com", true),
+            ("http://127.0.0.1:8080", true),
+            ("https://a/", false),
+            ("ftp://a", false),
+            ("https://", false),
+            ("", false),
+        ] {
+            assert_eq!(text.parse::<PublicUrl>().is_ok(), is_right, "{text}");
+        }
+        let origins: Origins = "http://localhost:3000, https://app.example.com".parse().unwrap();
+        assert!(origins.allow("http://localhost:3000") && origins.allow("https://app.example.com"));
+        assert!(!origins.allow("http://localhost:3001") && !origins.allow("null"));
+        for wrong in ["*", "https://*.example.com", "app.example.com", "https://a/b"] {
+            assert!(wrong.parse::<Origins>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What a handler takes in: bodies, queries and path ids that are already right.
+
+use axum::{
+    extract::{FromRef, FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, Method, Uri, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use kernel::{Error, Input, Principal, input, json};
+use ring::digest::{SHA256, digest};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use store::idempotency::{Begun, Reply};
+
+use crate::{Edge, Problem, Result, http::RequestInfo, respond};
+
+/// The largest body.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// A JSON body.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: Input> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        require_json(request.headers())?;
+        let body = read_body(request).await?;
+        Ok(Self(parse(&body)?))
+    }
+}
+
+/// A JSON body of a creating `POST`, which takes an `Idempotency-Key`: the same request with the same key is answered
+/// with the first answer and does not reach the handler. Stands after [`Allowed`](crate::Allowed) in the signature,
+/// because keys belong to a principal.
+#[derive(Debug)]
+pub struct Create<T>(pub T);
+
+impl<S, T> FromRequest<S> for Create<T>
+where
+    S: Send + Sync,
+    T: Input + Send,
+    Edge: FromRef<S>,
+{
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        require_json(request.headers()).map_err(reject)?;
+        let edge = Edge::from_ref(state);
+        let (mut parts, body) = request.into_parts();
+        let info = RequestInfo::of(&parts).map_err(IntoResponse::into_response)?;
+        let key = idempotency_key(&parts.headers).map_err(reject)?;
+        let principal = parts.extensions.remove::<Principal>();
+        let (method, uri) = (parts.method.clone(), parts.uri.clone());
+        let body = read_body(Request::from_parts(parts, body))
+            .await
+            .map_err(reject)?;
+        let input = parse(&body).map_err(reject)?;
+        if let Some(key) = key {
+            let owner =
+                principal.map_or_else(|| info.client.to_string(), |principal| principal.id.to_string());
+            let scope = edge.pseudonym(&format!("idempotency|{owner}|{key}"));
+            let fingerprint = fingerprint(&edge, &method, &uri, &body);
+            match edge
+                .store()
+                .claim(&scope, &fingerprint, info.now)
+                .await
+                .map_err(reject)?
+            {
+                Begun::Claimed(claim) => info.claim.fill(claim),
+                Begun::Answered(reply) => return Err(replay(reply)),
+            }
+        }
+        Ok(Self(input))
+    }
+}
+
+fn reject(error: Error) -> Response {
+    Problem(error).into_response()
+}
+
+fn replay(reply: Reply) -> Response {
+    let mut response = respond::from_reply(reply);
+    response.headers_mut().insert(
+        "idempotent-replayed",
+        axum::http::HeaderValue::from_static("true"),
+    );
+    response
+}
+
+/// A keyed hash of what makes two requests the same.
+fn fingerprint(edge: &Edge, method: &Method, uri: &Uri, body: &[u8]) -> String {
+    let body = digest(&SHA256, body);
+    let body = body
+        .as_ref()
+        .iter()
+        .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    edge.pseudonym(&format!("{method}|{}|{body}", uri.path()))
+}
+
+/// `Idempotency-Key`: 1–255 visible ASCII characters.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default();
+    if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err(Error::invalid(
+            "Idempotency-Key",
+            "must be 1 to 255 visible ASCII characters",
+        ))
+    }
+}
+
+fn require_json(headers: &HeaderMap) -> Result<(), Error> {
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(Error::UnsupportedMediaType {
+            expected: "application/json",
+        })
+    }
+}
+
+async fn read_body(request: Request) -> Result<Bytes, Error> {
+    let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await;
+    body.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            Error::TooLarge {
+                limit_bytes: BODY_BYTES_MAX,
+            }
+        } else {
+            Error::Malformed("the body broke off".into())
+        }
+    })
+}
+
+fn parse<T: Input>(body: &[u8]) -> Result<T, Error> {
+    input::parse(&json::parse(body)?)
+}
+
+/// The query parameters, read like a body whose fields are all text.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: Input> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let pairs = axum::extract::Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let pairs = pairs
+            .map_err(|_| Error::Malformed("the query string cannot be read".into()))?
+            .0;
+        let mut object = Map::new();
+        for (name, value) in pairs {
+            if object.insert(name.clone(), Value::String(value)).is_some() {
+                return Err(Error::invalid(name, "stands more than once").into());
+            }
+        }
+        input::parse(&Value::Object(object))
+            .map(Self)
+            .map_err(|error| name_parameters(error).into())
+    }
+}
+
+/// A parameter is named, where a place in a body is pointed at.
+fn name_parameters(error: Error) -> Error {
+    let Error::Invalid(mut faults) = error else {
+        return error;
+    };
+    for fault in &mut faults {
+        fault.pointer = fault.pointer.trim_start_matches('/').to_owned();
+    }
+    Error::Invalid(faults)
+}
+
+/// Ids from the path. One that has not the form of an id names nothing: 404.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<S, T> FromRequestParts<S> for Path<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Send,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|path| Self(path.0))
+            .map_err(|_| Error::NotFound("resource").into())
+    }
+}

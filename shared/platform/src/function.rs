@@ -1,0 +1,216 @@
+//! Functions: what AWS invokes, and what the local cloud invokes in AWS's place.
+
+use std::{convert::Infallible, process::ExitCode, sync::Arc};
+
+use aws_lambda_events::{
+    dynamodb::Event as StreamEvent,
+    eventbridge::EventBridgeEvent,
+    sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent},
+    streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
+};
+use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
+use axum::Router;
+use futures_util::future::BoxFuture;
+use lambda_http::{Adapter, request::LambdaRequest};
+use lambda_runtime::{Error, LambdaEvent, Service, service_fn};
+use tower::ServiceBuilder;
+
+use crate::{Boot, BootError, Clock, config::Vars, telemetry};
+
+/// Handles a batch of queue messages; answers those that failed.
+pub type SqsHandler = Arc<dyn Fn(SqsEvent) -> BoxFuture<'static, SqsBatchResponse> + Send + Sync>;
+
+/// Handles a batch of stream records; answers the first that failed.
+pub type StreamHandler = Arc<dyn Fn(StreamEvent) -> BoxFuture<'static, DynamoDbEventResponse> + Send + Sync>;
+
+/// Handles a schedule's tick.
+pub type ScheduleHandler =
+    Arc<dyn Fn(EventBridgeEvent) -> BoxFuture<'static, Result<(), kernel::Error>> + Send + Sync>;
+
+/// A function, built and ready to be invoked.
+#[derive(Clone)]
+pub enum Function {
+    /// Behind API Gateway.
+    Http(Router),
+    /// Behind a queue.
+    Sqs(SqsHandler),
+    /// Behind a table's stream.
+    Stream(StreamHandler),
+    /// Behind a schedule.
+    Schedule(ScheduleHandler),
+}
+
+/// The service that answers an API Gateway event with a buffered response, as `lambda_http::run` would.
+///
+/// It is made anew for each event where events run concurrently: the adapter is not `Send`, its future is.
+pub fn buffered(
+    router: Router,
+) -> impl Service<LambdaEvent<LambdaRequest>, Response: serde::Serialize + Send, Error = Infallible, Future: Send>
+{
+    ServiceBuilder::new()
+        .map_request(keep_multi_value_headers)
+        .service(Adapter::from(router))
+}
+
+/// The service that answers an API Gateway event with a response whose body is still being written, for routes in
+/// `ResponseTransferMode: STREAM`.
+pub fn streaming(
+    router: Router,
+) -> impl Service<LambdaEvent<LambdaRequest>, Response = axum::response::Response, Error = Infallible, Future: Send>
+{
+    ServiceBuilder::new()
+        .map_request(keep_multi_value_headers)
+        .map_request(|event: LambdaEvent<LambdaRequest>| lambda_http::Request::from(event.payload))
+        .service(router)
+}
+
+/// `lambda_http` lets `headers`, which holds the last of each, override `multiValueHeaders`, which holds all:
+/// a second `Authorization` would go unnoticed.
+fn keep_multi_value_headers(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    if let LambdaRequest::ApiGatewayV1(request) = &mut event.payload
+        && !request.multi_value_headers.is_empty()
+    {
+        request.headers.clear();
+    }
+    event
+}
+
+/// The answer that makes SQS deliver these messages again.
+pub fn failed_messages(ids: impl IntoIterator<Item = String>) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = ids
+        .into_iter()
+        .map(|id| {
+            let mut failure = BatchItemFailure::default();
+            failure.item_identifier = id;
+            failure
+        })
+        .collect();
+    response
+}
+
+/// The answer that makes the stream go on from this sequence number.
+pub fn failed_record(sequence_number: Option<String>) -> DynamoDbEventResponse {
+    let mut response = DynamoDbEventResponse::default();
+    response.batch_item_failures = sequence_number
+        .into_iter()
+        .map(|number| {
+            let mut failure = DynamoDbBatchItemFailure::default();
+            failure.item_identifier = Some(number);
+            failure
+        })
+        .collect();
+    response
+}
+
+/// Runs a function on Lambda until the sandbox ends: the whole of a `main`.
+pub fn run<F>(build: F) -> ExitCode
+where
+    F: AsyncFnOnce(Boot) -> Result<Function, BootError>,
+{
+    // One request at a time runs in a sandbox: a second thread would only cost start-up.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(serve(build)),
+        Err(error) => Err(Error::from(error).into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Boot(error)) => {
+            tracing::error!(%error, "the function cannot start");
+            ExitCode::from(error.exit_code())
+        }
+        Err(Failure::Runtime(error)) => {
+            tracing::error!(error = %error, "the Lambda runtime failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+enum Failure {
+    Boot(BootError),
+    Runtime(Error),
+}
+
+impl From<BootError> for Failure {
+    fn from(error: BootError) -> Self {
+        Self::Boot(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Runtime(error)
+    }
+}
+
+async fn serve<F>(build: F) -> Result<(), Failure>
+where
+    F: AsyncFnOnce(Boot) -> Result<Function, BootError>,
+{
+    let vars = Vars::from_process();
+    telemetry::init(vars.get("LOG_LEVEL").unwrap_or("info"));
+    let aws = load_aws(&vars).await;
+    let function = build(Boot {
+        vars,
+        aws,
+        clock: Clock::System,
+    })
+    .await?;
+    match function {
+        Function::Http(router) => lambda_runtime::run(buffered(router)).await?,
+        Function::Sqs(handle) => {
+            lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
+                let answer = handle(event.payload);
+                async move { Ok::<_, Error>(answer.await) }
+            }))
+            .await?;
+        }
+        Function::Stream(handle) => {
+            lambda_runtime::run(service_fn(move |event: LambdaEvent<StreamEvent>| {
+                let answer = handle(event.payload);
+                async move { Ok::<_, Error>(answer.await) }
+            }))
+            .await?;
+        }
+        Function::Schedule(handle) => {
+            lambda_runtime::run(service_fn(move |event: LambdaEvent<EventBridgeEvent>| {
+                let answer = handle(event.payload);
+                async move { answer.await.map_err(Error::from) }
+            }))
+            .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Region and credentials from the environment; TLS on ring, trusting only the roots that AWS endpoints chain to,
+/// because parsing the system's hundred and fifty is most of a cold start. `AWS_TRUST_SYSTEM_ROOTS=1` goes back to
+/// the system's, for endpoints behind another authority.
+async fn load_aws(vars: &Vars) -> aws_types::SdkConfig {
+    let trust = if vars.get("AWS_TRUST_SYSTEM_ROOTS").is_some() {
+        TrustStore::default()
+    } else {
+        AMAZON_ROOTS.iter().fold(TrustStore::empty(), |trust, pem| {
+            trust.with_pem_certificate(pem.as_bytes())
+        })
+    };
+    let tls = TlsContext::builder().with_trust_store(trust).build();
+    let client = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .tls_context(tls.expect("the embedded certificates are PEM"))
+        .build_https();
+    aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .http_client(client)
+        .load()
+        .await
+}
+
+/// Amazon Trust Services' roots, from <https://www.amazontrust.com/repository/>.
+const AMAZON_ROOTS: [&str; 5] = [
+    include_str!("../roots/amazon-root-ca-1.pem"),
+    include_str!("../roots/amazon-root-ca-2.pem"),
+    include_str!("../roots/amazon-root-ca-3.pem"),
+    include_str!("../roots/amazon-root-ca-4.pem"),
+    include_str!("../roots/starfield-services-root-ca-g2.pem"),
+];

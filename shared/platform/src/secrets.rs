@@ -1,0 +1,155 @@
+//! Secrets Manager, with a cache in the process.
+//!
+//! Behaves like AWS's caching client (versions are kept for a while, a failed refresh serves the last one) without
+//! its dependencies: that crate pulls the SDK's default TLS stack into every function.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_sdk_secretsmanager::{
+    Client,
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    operation::{get_secret_value::GetSecretValueError, put_secret_value::PutSecretValueError},
+};
+use aws_types::SdkConfig;
+use kernel::{Error, Result, Secret, Timestamp};
+
+use crate::Clock;
+
+/// How long a secret is used before it is read again. A revoked key must be refused within 60 s.
+const FRESH: Duration = Duration::from_secs(50);
+
+/// The shortest time between two reads of one secret that callers ask for explicitly.
+const COOL_DOWN: Duration = Duration::from_secs(5);
+
+/// A secret's text.
+pub type SecretText = Arc<Secret<String>>;
+
+/// The secrets a function may read.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    client: Client,
+    clock: Clock,
+    cache: Arc<Mutex<HashMap<String, Cached>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Cached {
+    text: SecretText,
+    read_at: Timestamp,
+}
+
+impl Secrets {
+    /// Reads through `config`.
+    pub fn new(config: &SdkConfig, clock: Clock) -> Self {
+        Self {
+            client: Client::new(config),
+            clock,
+            cache: Arc::default(),
+        }
+    }
+
+    /// The current version of a secret, at most 50 s old. When Secrets Manager does not answer, the last version
+    /// known is served.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it was never read; [`Error::NotFound`] when it has no value yet.
+    pub async fn get(&self, id: &str) -> Result<SecretText> {
+        self.get_within(id, FRESH).await
+    }
+
+    /// The current version, read again unless that was done in the last 5 s: for when the cached one turns out to
+    /// lack something.
+    pub async fn refresh(&self, id: &str) -> Result<SecretText> {
+        self.get_within(id, COOL_DOWN).await
+    }
+
+    async fn get_within(&self, id: &str, age: Duration) -> Result<SecretText> {
+        let now = self.clock.now();
+        let known = self.lock().get(id).cloned();
+        if let Some(known) = &known
+            && now.since(known.read_at) < age
+        {
+            return Ok(known.text.clone());
+        }
+        match (self.read(id).await, known) {
+            (Ok(text), _) => {
+                self.lock().insert(
+                    id.to_owned(),
+                    Cached {
+                        text: text.clone(),
+                        read_at: now,
+                    },
+                );
+                Ok(text)
+            }
+            (Err(error), Some(known)) => {
+                tracing::warn!(secret = id, error = %error, "using the last version known of a secret");
+                Ok(known.text)
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    async fn read(&self, id: &str) -> Result<SecretText> {
+        let answer = self.client.get_secret_value().secret_id(id).send().await;
+        match answer {
+            Ok(answer) => answer
+                .secret_string
+                .map(|text| Arc::new(Secret::new(text)))
+                .ok_or_else(|| Error::internal("read a secret", format!("{id} is binary"))),
+            Err(error) if is_absent(&error) => Err(Error::NotFound("secret value")),
+            Err(error) => Err(unavailable("read a secret", &error)),
+        }
+    }
+
+    /// Writes a new current version. `version` makes the write idempotent: of two writers with the same version
+    /// and different values, one wins and the other is told.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when that version exists with another value.
+    pub async fn put(&self, id: &str, version: uuid::Uuid, text: &str) -> Result<()> {
+        let request = self
+            .client
+            .put_secret_value()
+            .secret_id(id)
+            .client_request_token(version.to_string());
+        match request.secret_string(text).send().await {
+            Ok(_) => {
+                self.lock().remove(id);
+                Ok(())
+            }
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(PutSecretValueError::is_resource_exists_exception) =>
+            {
+                Err(Error::conflict(
+                    "secret_version",
+                    "that version of the secret exists with another value",
+                ))
+            }
+            Err(error) => Err(unavailable("write a secret", &error)),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Cached>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_absent(error: &SdkError<GetSecretValueError>) -> bool {
+    error
+        .as_service_error()
+        .is_some_and(GetSecretValueError::is_resource_not_found_exception)
+}
+
+fn unavailable<E>(what: &'static str, error: &SdkError<E>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    Error::unavailable(what, DisplayErrorContext(error).to_string())
+}

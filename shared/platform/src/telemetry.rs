@@ -1,0 +1,99 @@
+//! Logs: one JSON line per event, secrets and personal data masked.
+
+use std::io::{self, Write};
+
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+/// Sends every event as a redacted JSON line to standard error, from `level` (an `EnvFilter` directive) on.
+/// Only the first call counts.
+pub fn init(level: &str) {
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_env_filter(filter)
+        .with_writer(Redacting(io::stderr))
+        .finish();
+    // A second subscriber is refused; the first one stays.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Makes writers that mask each line on its way to the one inside.
+#[derive(Clone, Debug)]
+pub struct Redacting<M>(pub M);
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Redacting<M> {
+    type Writer = RedactingWriter<M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        RedactingWriter(self.0.make_writer())
+    }
+}
+
+/// Masks what is written to it, line by line.
+#[derive(Debug)]
+pub struct RedactingWriter<W>(W);
+
+impl<W: Write> Write for RedactingWriter<W> {
+    /// The formatter hands over one whole line per call.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match serde_json::from_slice::<serde_json::Value>(line) {
+            Ok(mut event) => {
+                kernel::redact::redact(&mut event);
+                let mut masked = serde_json::to_vec(&event)?;
+                masked.push(b'\n');
+                self.0.write_all(&masked)?;
+            }
+            Err(_) => self
+                .0
+                .write_all(b"{\"message\":\"a line that is not JSON was withheld\"}\n")?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_secret_reaches_the_log() {
+        let buffer = Buffer::default();
+        let sink = buffer.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(Redacting(move || sink.clone()))
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("request", route = "/x", token = "eyJ.hidden.1");
+            span.in_scope(|| tracing::info!(password = "hidden-2", "sent to hidden3@example.org"));
+        });
+        let log = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+        assert!(!log.contains("hidden"), "{log}");
+        assert!(log.contains("\"route\":\"/x\""), "{log}");
+    }
+}

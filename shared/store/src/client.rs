@@ -1,0 +1,131 @@
+//! The store itself: reads are public, writes go through [`commit`](Store::commit).
+
+use std::{collections::HashMap, sync::Arc};
+
+use aws_sdk_dynamodb::{
+    Client,
+    types::{KeysAndAttributes, ReturnConsumedCapacity},
+};
+use kernel::{Error, Result};
+
+use crate::{
+    Entity, Key, Meter, SealingKey, Stored, Table,
+    entity::{self, Item},
+    failure::translate,
+};
+
+/// The tables of one function, and how to reach them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) client: Client,
+    pub(crate) sealing_key: SealingKey,
+    tables: Arc<HashMap<Table, String>>,
+    meter: Meter,
+}
+
+impl Store {
+    /// A store that calls through `config`, with the physical name of each table it may use.
+    pub fn new(
+        config: &aws_types::SdkConfig,
+        tables: HashMap<Table, String>,
+        sealing_key: SealingKey,
+    ) -> Self {
+        Self {
+            client: Client::new(config),
+            sealing_key,
+            tables: Arc::new(tables),
+            meter: Meter::default(),
+        }
+    }
+
+    /// What its calls have consumed.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// The physical name of a table.
+    pub(crate) fn table(&self, table: Table) -> Result<&str> {
+        self.tables.get(&table).map(String::as_str).ok_or_else(|| {
+            Error::internal(
+                "find a table",
+                format!("{} is not configured for this function", table.0),
+            )
+        })
+    }
+
+    /// Whether the table answers: one read of a key that does not exist.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it does not.
+    pub async fn ping(&self, table: Table) -> Result<()> {
+        self.fetch(table, &Key::new("ping", "ping"), false)
+            .await
+            .map(|_| ())
+    }
+
+    /// Reads one entity, eventually consistent: 0.5 RCU per 4 KiB.
+    pub async fn get<T: Entity>(&self, key: &Key) -> Result<Option<Stored<T>>> {
+        self.fetch(T::TABLE, key, false)
+            .await?
+            .map(entity::decode)
+            .transpose()
+    }
+
+    /// Reads one entity as of all writes acknowledged before: 1 RCU per 4 KiB. What a change is decided on is read
+    /// like this.
+    pub async fn get_consistent<T: Entity>(&self, key: &Key) -> Result<Option<Stored<T>>> {
+        self.fetch(T::TABLE, key, true)
+            .await?
+            .map(entity::decode)
+            .transpose()
+    }
+
+    /// Reads up to 100 entities of one table; those that do not exist are left out, the order is that of `keys`.
+    pub async fn get_many<T: Entity>(&self, keys: &[Key]) -> Result<Vec<Stored<T>>> {
+        let mut found: HashMap<Key, Stored<T>> = HashMap::new();
+        let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
+        let table = self.table(T::TABLE)?;
+        while !wanted.is_empty() {
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(std::mem::take(&mut wanted)))
+                .build();
+            let request = request.map_err(|error| Error::internal("build a batch read", error))?;
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(table, request)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(|error| translate("read items", error))?;
+            self.meter.read(answer.consumed_capacity());
+            for item in answer
+                .responses
+                .unwrap_or_default()
+                .remove(table)
+                .unwrap_or_default()
+            {
+                let stored: Stored<T> = entity::decode(item)?;
+                found.insert(stored.key(), stored);
+            }
+            let rest = answer.unprocessed_keys.unwrap_or_default().remove(table);
+            wanted = rest.map(|rest| rest.keys).unwrap_or_default();
+        }
+        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+    }
+
+    async fn fetch(&self, table: Table, key: &Key, is_consistent: bool) -> Result<Option<Item>> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(self.table(table)?)
+            .set_key(Some(key.attributes()))
+            .consistent_read(is_consistent)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| translate("read an item", error))?;
+        self.meter.read(answer.consumed_capacity());
+        Ok(answer.item)
+    }
+}

@@ -1,0 +1,84 @@
+//! What describes no state of the domain and expires by itself: counters of failed attempts, claims, leases.
+//! It is written without an audit entry, and only to its own table.
+
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use kernel::{Error, Result};
+
+use crate::{
+    Entity, Store, Stored, Table,
+    entity::{self, number},
+    failure::translate,
+};
+
+/// Where ephemeral items are.
+pub const TABLE: Table = Table("EPHEMERAL_TABLE");
+
+impl Store {
+    /// Writes an ephemeral entity if it is still as it was read (`None`: absent or expired).
+    /// Answers the new revision, or `None` when somebody else was faster.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] for an entity of another table: those are written by [`Change`](crate::Change).
+    pub async fn put_ephemeral<T: Entity>(&self, entity: &T, old: Option<&Stored<T>>) -> Result<Option<u64>> {
+        let table = self.ephemeral_table::<T>()?;
+        let rev = old.map_or(1, |old| old.rev + 1);
+        let request = self
+            .client
+            .put_item()
+            .table_name(table)
+            .set_item(Some(entity::encode(entity, rev)?))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let request = match old {
+            Some(old) => request
+                .condition_expression("rev = :rev")
+                .expression_attribute_values(":rev", number(old.rev)),
+            None => request.condition_expression("attribute_not_exists(pk)"),
+        };
+        match request.send().await {
+            Ok(answer) => {
+                self.meter().write(answer.consumed_capacity());
+                Ok(Some(rev))
+            }
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(translate("write an ephemeral item", error)),
+        }
+    }
+
+    /// Deletes an ephemeral entity if it is still as it was read.
+    pub async fn delete_ephemeral<T: Entity>(&self, old: &Stored<T>) -> Result<()> {
+        let request = self
+            .client
+            .delete_item()
+            .table_name(self.ephemeral_table::<T>()?)
+            .set_key(Some(old.key().attributes()))
+            .condition_expression("rev = :rev")
+            .expression_attribute_values(":rev", number(old.rev))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        match request.send().await {
+            Ok(answer) => self.meter().write(answer.consumed_capacity()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) => {}
+            Err(error) => return Err(translate("delete an ephemeral item", error)),
+        }
+        Ok(())
+    }
+
+    fn ephemeral_table<T: Entity>(&self) -> Result<&str> {
+        if T::TABLE == TABLE {
+            self.table(TABLE)
+        } else {
+            Err(Error::internal(
+                "write an ephemeral item",
+                format!("{} is not ephemeral", T::KIND),
+            ))
+        }
+    }
+}
