@@ -1,0 +1,137 @@
+//! An embedded cloud for one test, and the functions in it.
+
+use std::time::Duration;
+
+use axum::{Router, body::Body, http::Request};
+use cloud::{Cloud, Template};
+use kernel::Timestamp;
+use platform::{Boot, BootError, Clock, Function};
+use tower::ServiceExt as _;
+
+use crate::request::{Answer, Call};
+
+/// When every test begins: 2026-01-01T00:00:00Z.
+pub const START: Timestamp = Timestamp::from_seconds(1_767_225_600);
+
+/// A cloud in memory, as `template.yaml` declares it, with a clock that stands still.
+#[derive(Clone)]
+pub struct Lab {
+    cloud: Cloud,
+    template: std::sync::Arc<Template>,
+    clock: Clock,
+}
+
+impl Default for Lab {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lab {
+    /// A new cloud.
+    ///
+    /// # Panics
+    /// When `template.yaml` cannot be used; the message says why.
+    pub fn new() -> Self {
+        let template = Template::of_workspace().unwrap_or_else(|error| panic!("template.yaml: {error}"));
+        let cloud = Cloud::memory(&template).unwrap_or_else(|error| panic!("the embedded cloud: {error}"));
+        Self {
+            cloud,
+            template: template.into(),
+            clock: Clock::manual(START),
+        }
+    }
+
+    /// The cloud itself: its mail, its calls, its queues.
+    pub fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    /// The test's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Lets time pass, for functions and cloud alike.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.cloud.advance(by);
+    }
+
+    /// What Lambda would give the function whose binary has this name: its environment from the template.
+    ///
+    /// # Panics
+    /// When the template has no such function.
+    pub fn boot(&self, binary: &str) -> Boot {
+        let function = self.template.function(binary);
+        let function =
+            function.unwrap_or_else(|| panic!("template.yaml has no function with the binary {binary}"));
+        Boot {
+            vars: function.environment.clone().into_iter().collect(),
+            aws: self.cloud.sdk_config(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Builds an HTTP function as the local cloud does.
+    ///
+    /// # Panics
+    /// When it cannot be built, or is no HTTP function.
+    pub async fn http<F>(&self, binary: &str, build: F) -> App
+    where
+        F: AsyncFnOnce(Boot) -> Result<Function, BootError>,
+    {
+        match build(self.boot(binary)).await {
+            Ok(Function::Http(router)) => App {
+                router,
+                lab: self.clone(),
+            },
+            Ok(_) => panic!("{binary} is no HTTP function"),
+            Err(error) => panic!("{binary} cannot be built: {error}"),
+        }
+    }
+}
+
+/// An HTTP function, called in-process.
+#[derive(Clone)]
+pub struct App {
+    router: Router,
+    lab: Lab,
+}
+
+impl App {
+    /// The cloud it runs on.
+    pub fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    /// Begins a call.
+    pub fn call(&self, method: &str, path: impl Into<String>) -> Call {
+        Call::new(self.clone(), method, path.into())
+    }
+
+    /// Begins a `GET`.
+    pub fn get(&self, path: impl Into<String>) -> Call {
+        self.call("GET", path)
+    }
+
+    /// Begins a `POST`.
+    pub fn post(&self, path: impl Into<String>) -> Call {
+        self.call("POST", path)
+    }
+
+    /// Begins a `PATCH`.
+    pub fn patch(&self, path: impl Into<String>) -> Call {
+        self.call("PATCH", path)
+    }
+
+    /// Begins a `DELETE`.
+    pub fn delete(&self, path: impl Into<String>) -> Call {
+        self.call("DELETE", path)
+    }
+
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Answer {
+        let Ok(response) = self.router.clone().oneshot(request).await;
+        Answer::read(response).await
+    }
+}

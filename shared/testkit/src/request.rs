@@ -1,0 +1,155 @@
+//! A request under construction, and its answer.
+
+use std::{future::IntoFuture, pin::Pin};
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request},
+};
+use http_body_util::BodyExt as _;
+use lambda_http::{aws_lambda_events::apigw::ApiGatewayProxyRequestContext, request::RequestContext};
+use serde_json::Value;
+
+use crate::App;
+
+/// A request under construction; awaiting it sends it.
+pub struct Call {
+    app: App,
+    builder: request::Builder,
+    ip: String,
+    body: Body,
+}
+
+impl Call {
+    pub(crate) fn new(app: App, method: &str, path: String) -> Self {
+        let builder = Request::builder().method(method).uri(path);
+        Self {
+            app,
+            builder,
+            ip: "203.0.113.1".to_owned(),
+            body: Body::empty(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl TryInto<HeaderValue, Error: std::fmt::Debug>) -> Self {
+        self.builder = self.builder.header(
+            name.parse::<HeaderName>().expect("a header name"),
+            value.try_into().expect("a header value"),
+        );
+        self
+    }
+
+    /// Sends an access token.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", format!("Bearer {token}"))
+    }
+
+    /// Comes from this address.
+    #[must_use]
+    pub fn ip(mut self, ip: &str) -> Self {
+        ip.clone_into(&mut self.ip);
+        self
+    }
+
+    /// Sends a JSON body.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json")
+            .raw(body.to_string())
+    }
+
+    /// Sends these bytes.
+    #[must_use]
+    pub fn raw(mut self, body: impl Into<Body>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+impl IntoFuture for Call {
+    type Output = Answer;
+    type IntoFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let mut context = ApiGatewayProxyRequestContext::default();
+        context.identity.source_ip = Some(self.ip);
+        let request = self
+            .builder
+            .extension(RequestContext::ApiGatewayV1(context))
+            .body(self.body);
+        let request = request.expect("a request");
+        Box::pin(async move { self.app.answer(request).await })
+    }
+}
+
+/// A response, read whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) async fn read(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("the whole body").to_bytes().to_vec();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    /// A header's value, empty when it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// The body as JSON; `null` when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The answer, if it has this status.
+    ///
+    /// # Panics
+    /// When it has not; the message shows the body.
+    #[track_caller]
+    #[must_use]
+    pub fn expect(self, status: u16) -> Self {
+        let body = String::from_utf8_lossy(&self.body);
+        assert_eq!(
+            self.status.as_u16(),
+            status,
+            "unexpected status; the body is {body}"
+        );
+        self
+    }
+
+    /// The problem document, if it is one of this status with everything that belongs to it.
+    ///
+    /// # Panics
+    /// When it is not; the message shows the body.
+    #[track_caller]
+    pub fn problem(self, status: u16) -> Value {
+        let answer = self.expect(status);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        let problem = answer.json();
+        for field in ["type", "title", "status", "detail", "instance", "request_id"] {
+            assert!(!problem[field].is_null(), "the problem has no {field}: {problem}");
+        }
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["request_id"], answer.header("x-request-id"));
+        problem
+    }
+}
