@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::time::Instant;
+
 /// Wall-clock time that can be moved forward, shared by every service of one cloud.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clock {
@@ -12,6 +14,10 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// Time since the epoch.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is AWS's clock, not the application's"
+    )]
     pub(crate) fn now(&self) -> Duration {
         let ahead = Duration::from_millis(self.ahead_ms.load(Ordering::Relaxed));
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + ahead
@@ -20,6 +26,12 @@ impl Clock {
     /// Milliseconds since the epoch, as the database keeps them.
     pub(crate) fn now_ms(&self) -> i64 {
         i64::try_from(self.now().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// A clock that only measures.
+    #[expect(clippy::disallowed_methods, reason = "as above")]
+    pub(crate) fn tick() -> Instant {
+        Instant::now()
     }
 
     /// Moves time forward.

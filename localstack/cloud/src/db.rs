@@ -1,4 +1,4 @@
-//! One SQLite database under queues, secrets, objects and mail.
+//! One `SQLite` database under queues, secrets, objects and mail.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};

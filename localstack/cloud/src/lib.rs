@@ -6,7 +6,7 @@
 //! in-process, so requests are built, signed, retried and parsed exactly as against AWS. [`Cloud::serve_aws`] offers
 //! the same services on a port for `aws --endpoint-url`.
 //!
-//! `DynamoDB` is dynoxide. Queues, secrets, objects and mail are small services of our own on one SQLite file, because
+//! `DynamoDB` is dynoxide. Queues, secrets, objects and mail are small services of our own on one `SQLite` file, because
 //! their state has to be durable before a call is answered.
 
 mod client;

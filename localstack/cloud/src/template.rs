@@ -179,9 +179,8 @@ fn collect(scope: &Scope<'_>, globals: &Value) -> Result<Template> {
             "AWS::DynamoDB::Table" => template.tables.push(resources::table(scope, place, &properties)?),
             "AWS::SQS::Queue" => template.queues.push(resources::queue(scope, place, &properties)?),
             "AWS::SecretsManager::Secret" => {
-                template
-                    .secrets
-                    .push(resources::secret(scope, place, &properties)?)
+                let secret = resources::secret(scope, place, &properties)?;
+                template.secrets.push(secret);
             }
             "AWS::S3::Bucket" => template.buckets.push(resources::bucket(scope, place)?),
             "AWS::Serverless::Function" => {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
 
 use super::batch::seconds;
 use super::queue::settings;
 use super::{Answer, Settings, Sqs, invalid, md5_of, no_queue, queue_name};
+use crate::clock::Clock;
 use crate::template::names;
 use crate::wire::Fault;
 
@@ -28,12 +28,12 @@ impl Sqs {
             let queue = settings(&self.db.lock(), name)?.ok_or_else(no_queue)?;
             wish(input, &queue)?
         };
-        let deadline = Instant::now() + wish.wait;
+        let deadline = Clock::tick() + wish.wait;
         loop {
             // Registered before looking: a message that arrives in between still rings.
             let arrived = self.arrived.notified();
             let messages = self.take(name, &wish, input)?;
-            let now = Instant::now();
+            let now = Clock::tick();
             if !messages.is_empty() {
                 return Ok(json!({ "Messages": messages }));
             }

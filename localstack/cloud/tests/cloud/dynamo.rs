@@ -217,7 +217,7 @@ async fn expired_items_are_swept() {
         .await
         .unwrap();
     assert_eq!(cloud.sweep_expired().unwrap(), 0);
-    cloud.advance(Duration::from_secs(120));
+    cloud.advance(Duration::from_mins(2));
     assert_eq!(cloud.sweep_expired().unwrap(), 1);
     assert!(exists(&client, "stays").await && !exists(&client, "goes").await);
 }

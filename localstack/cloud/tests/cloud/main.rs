@@ -1,7 +1,14 @@
 //! The embedded cloud through the real AWS SDKs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "helpers of tests, which may fail and may know the time"
+)]
 
 mod dynamo;
 mod mail;
+mod port;
+mod s3;
 mod secrets;
 mod sqs;
 mod template;
