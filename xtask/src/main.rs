@@ -17,7 +17,10 @@ cargo xtask sync [--check]
 cargo xtask bench coldstart [--check] [--runs N] [FUNCTION...]
     Release bootstraps against a Lambda Runtime API on loopback, beside a bare lambda_http hello:
     spawn to first `next`, spawn to first response, peak memory, zip size.
-    --check exits 1 when a limit is broken.";
+    --check exits 1 when a limit is broken.
+
+cargo xtask bench warm [--check] [--invocations N]
+    CPU time of one warm GET /api/v1/me with a valid token.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +39,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["sync"] => sync::write(),
         ["sync", "--check"] => sync::check(),
         ["bench", "coldstart", options @ ..] => bench::coldstart(&bench::Options::parse(options)?),
+        ["bench", "warm", options @ ..] => bench::warm(&bench::Options::parse(options)?),
         _ => Err(format!("unknown chore\n\n{USAGE}").into()),
     }
 }

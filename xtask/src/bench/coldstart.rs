@@ -6,12 +6,13 @@ use super::{
     Options,
     bootstrap::Bootstrap,
     build,
+    environment::{self, Aws},
     report::{self, Figures, Row},
 };
 use crate::{Result, workspace, workspace::Workspace};
 
 /// The yardstick's package and binary.
-const HELLO: &str = "hello";
+pub(super) const HELLO: &str = "hello";
 
 /// A bootstrap to measure, and what Lambda would give it.
 struct Subject {
@@ -32,7 +33,16 @@ struct Sample {
 pub fn coldstart(options: &Options) -> Result<()> {
     let workspace = Workspace::load()?;
     build::release(&[HELLO])?;
-    let subjects = vec![hello(&workspace)?];
+    let packages: Vec<&str> = workspace
+        .functions()
+        .map(|package| package.name.as_str())
+        .collect();
+    build::release(&packages)?;
+    let aws = Aws::start()?;
+    let mut subjects = vec![hello(&workspace)?];
+    for name in chosen(&aws.binaries(), &options.functions)? {
+        subjects.push(function(&workspace, &aws, name)?);
+    }
     let samples = measure(&subjects, options.runs)?;
     let rows: Vec<Row> = subjects
         .iter()
@@ -41,6 +51,32 @@ pub fn coldstart(options: &Options) -> Result<()> {
         .collect::<Result<_>>()?;
     print!("{}", report::table(&rows));
     report::verdict(&rows, options.check)
+}
+
+/// The functions that were asked for, or all.
+fn chosen(all: &[String], asked: &[String]) -> Result<Vec<String>> {
+    if let Some(unknown) = asked.iter().find(|name| !all.contains(name)) {
+        return Err(format!(
+            "template.yaml has no function {unknown}; it has {}",
+            all.join(", ")
+        )
+        .into());
+    }
+    Ok(if asked.is_empty() {
+        all.to_vec()
+    } else {
+        asked.to_vec()
+    })
+}
+
+fn function(workspace: &Workspace, aws: &Aws, name: String) -> Result<Subject> {
+    let event = environment::event_path(&name);
+    Ok(Subject {
+        binary: build::binary(&workspace.target, &name),
+        event: fs::read(&event).map_err(|error| format!("{}: {error}", event.display()))?,
+        environment: aws.environment(&name)?,
+        name,
+    })
 }
 
 fn hello(workspace: &Workspace) -> Result<Subject> {
@@ -110,5 +146,14 @@ mod tests {
         assert_eq!(median([3, 900, 2, 4, 3].into_iter()), 3);
         assert_eq!(median([1, 2].into_iter()), 2);
         assert_eq!(median(std::iter::empty::<u64>()), 0);
+    }
+
+    #[test]
+    fn an_unknown_function_is_named() {
+        let all = ["identity".to_owned(), "ops".to_owned()];
+        assert_eq!(chosen(&all, &[]).unwrap(), all);
+        assert_eq!(chosen(&all, &all[1..]).unwrap(), &all[1..]);
+        let error = chosen(&all, &["op".to_owned()]).unwrap_err().to_string();
+        assert_eq!(error, "template.yaml has no function op; it has identity, ops");
     }
 }

@@ -6,12 +6,16 @@
 mod bootstrap;
 mod build;
 mod coldstart;
+mod environment;
+mod exchange;
 mod http1;
 mod process;
 mod report;
 mod runtime_api;
+mod warm;
 
 pub use coldstart::coldstart;
+pub use warm::warm;
 
 use crate::Result;
 
