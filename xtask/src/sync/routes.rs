@@ -226,6 +226,32 @@ mod tests {
     }
 
     #[test]
+    fn the_local_cloud_reads_what_is_written() {
+        use cloud::template::{Integration, Template, local_overrides, workspace_template};
+
+        let template = std::fs::read_to_string(workspace_template()).unwrap();
+        let block = render(&[paths("IdentityFunction", &["/a/{id}"])]).unwrap();
+        let template = splice(&template, &block).unwrap();
+        let template = Template::parse(&template, &local_overrides("http://127.0.0.1:8080")).unwrap();
+        let routes = template.api.unwrap().routes;
+        assert_eq!(routes.len(), 1, "{routes:?}");
+        assert_eq!(routes[0].path, "/a/{id}");
+        let function = Integration::Function {
+            function: "IdentityFunction".to_owned(),
+            streams: false,
+        };
+        assert_eq!(routes[0].methods["GET"], function);
+        assert_eq!(routes[0].methods["OPTIONS"], function);
+        let Integration::Mock(mock) = &routes[0].methods["ANY"] else {
+            panic!("the refusal is no mock: {routes:?}");
+        };
+        assert_eq!(mock.status, 405);
+        let answer = &mock.responses["default"];
+        assert_eq!(answer.headers["Allow"], "'GET,OPTIONS'");
+        serde_json::from_str::<Value>(&answer.templates["application/json"]).unwrap();
+    }
+
+    #[test]
     fn the_block_stands_as_far_in_as_its_marker() {
         let template = "a:\n    # <routes> x\n    old: 1\n    # </routes>\nb: 2\n";
         let spliced = splice(template, "/x:\n  get: {}\n").unwrap();
