@@ -1,7 +1,8 @@
 //! What the manifests promise.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
+use cloud::Template;
 use xtask::{
     Result,
     workspace::{self, Workspace},
@@ -80,6 +81,33 @@ fn every_lambda_has_an_event() -> Result<()> {
     assert_none(
         "every Lambda has an event, replayed by its tests and by the bench",
         &breaches,
+    );
+    Ok(())
+}
+
+#[test]
+fn every_lambda_is_deployed() -> Result<()> {
+    let workspace = Workspace::load()?;
+    let template = Template::of_workspace()?;
+    let binaries: BTreeSet<&str> = workspace
+        .functions()
+        .flat_map(|package| &package.binaries)
+        .map(String::as_str)
+        .collect();
+    let deployed: BTreeSet<&str> = template
+        .functions
+        .iter()
+        .map(|function| function.binary.as_str())
+        .collect();
+    let missing = binaries.difference(&deployed).map(|binary| {
+        format!("template.yaml: no function has `Binary: {binary}`; declare it or drop the binary")
+    });
+    let unknown = deployed.difference(&binaries).map(|binary| {
+        format!("template.yaml: `Binary: {binary}` is built by no package under functions/; correct the name")
+    });
+    assert_none(
+        "what is built is deployed, and the other way round",
+        &missing.chain(unknown).collect::<Vec<_>>(),
     );
     Ok(())
 }
