@@ -69,6 +69,15 @@ fn chosen(all: &[String], asked: &[String]) -> Result<Vec<String>> {
     })
 }
 
+/// The packages these bootstraps are built from.
+fn packages<'a>(workspace: &'a Workspace, binaries: &[String]) -> Vec<&'a str> {
+    workspace
+        .functions()
+        .filter(|package| package.binaries.iter().any(|binary| binaries.contains(binary)))
+        .map(|package| package.name.as_str())
+        .collect()
+}
+
 fn function(workspace: &Workspace, aws: &Aws, name: String) -> Result<Subject> {
     let event = environment::event_path(&name);
     Ok(Subject {
