@@ -32,15 +32,12 @@ struct Sample {
 /// Builds, measures, prints; with `--check` fails beyond the limits.
 pub fn coldstart(options: &Options) -> Result<()> {
     let workspace = Workspace::load()?;
-    build::release(&[HELLO])?;
-    let packages: Vec<&str> = workspace
-        .functions()
-        .map(|package| package.name.as_str())
-        .collect();
-    build::release(&packages)?;
     let aws = Aws::start()?;
+    let chosen = chosen(&aws.binaries(), &options.functions)?;
+    build::release(&[HELLO])?;
+    build::release(&packages(&workspace, &chosen))?;
     let mut subjects = vec![hello(&workspace)?];
-    for name in chosen(&aws.binaries(), &options.functions)? {
+    for name in chosen {
         subjects.push(function(&workspace, &aws, name)?);
     }
     let samples = measure(&subjects, options.runs)?;
