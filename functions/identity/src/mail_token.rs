@@ -5,6 +5,8 @@
 //! outbox holds anything secret. A forged one is refused before anything is read from the database.
 //! Stored is its keyed hash together with the account it is for.
 
+pub(crate) mod store;
+
 use std::{fmt, time::Duration};
 
 use kernel::{

@@ -82,7 +82,23 @@ impl<'a> Reader<'a> {
         self.parse(name, &text)
     }
 
-    fn parse<T: FromStr<Err: fmt::Display>>(&mut self, name: &'static str, text: &str) -> Option<T> {
+    /// Every variable whose name ends with `suffix`, by name. `None` notes a fault: in one of them, or that there is
+    /// none.
+    pub fn each<T: FromStr<Err: fmt::Display>>(&mut self, suffix: &str) -> Option<BTreeMap<String, T>> {
+        let vars = self.vars;
+        let named: Vec<_> = vars.0.iter().filter(|(name, _)| name.ends_with(suffix)).collect();
+        if named.is_empty() {
+            self.faults.push(format!("no variable named *{suffix} is set"));
+        }
+        // Each is read before the first fault counts, so that all faults are noted.
+        let read: Vec<Option<(String, T)>> = named
+            .into_iter()
+            .map(|(name, text)| Some((name.clone(), self.parse(name, text)?)))
+            .collect();
+        read.into_iter().collect()
+    }
+
+    fn parse<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, text: &str) -> Option<T> {
         text.parse()
             .map_err(|error| self.faults.push(format!("{name}: {error}")))
             .ok()
@@ -117,6 +133,30 @@ mod tests {
         assert_eq!(
             error,
             "configuration: A: invalid digit found in string; C is not set"
+        );
+    }
+
+    #[test]
+    fn variables_are_read_by_their_ending() {
+        let vars: Vars = [("A_PORT", "1"), ("B_PORT", "2"), ("PORTS", "x")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into_iter()
+            .collect();
+        let mut env = Reader::new(&vars);
+        let ports: Option<BTreeMap<String, u16>> = env.each("_PORT");
+        let ports = env.finish(|| ports).unwrap();
+        assert_eq!(
+            ports.into_iter().collect::<Vec<_>>(),
+            [("A_PORT".to_owned(), 1), ("B_PORT".to_owned(), 2)]
+        );
+
+        let mut env = Reader::new(&vars);
+        let (bad, none) = (env.each::<bool>("_PORT"), env.each::<u16>("_HOST"));
+        let error = env.finish(|| bad.zip(none)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "configuration: A_PORT: provided string was not `true` or `false`; \
+             B_PORT: provided string was not `true` or `false`; no variable named *_HOST is set"
         );
     }
 }

@@ -12,7 +12,7 @@ use axum::{
 use futures_util::FutureExt as _;
 use kernel::{Error, Principal, Timestamp};
 use lambda_http::request::RequestContext;
-use store::{Actor, idempotency::ClaimSlot};
+use store::{Actor, Capacity, idempotency::ClaimSlot};
 use tracing::Instrument as _;
 
 use crate::{Edge, Problem, Result, problem};
@@ -146,7 +146,13 @@ async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> 
     request.extensions_mut().insert(info.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
     release_claim(&edge, &info).instrument(span.clone()).await;
-    span.in_scope(|| log(&response, edge.clock().now().since(info.now).as_millis()));
+    span.in_scope(|| {
+        log(
+            &response,
+            edge.clock().now().since(info.now).as_millis(),
+            edge.store().meter().take(),
+        )
+    });
     response = problem::render(response, &path, &info.request_id);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&info.request_id) {
@@ -156,15 +162,22 @@ async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> 
     response
 }
 
-fn log(response: &Response, duration_ms: u128) {
+/// One line per request. Its request units are exact on Lambda, where a function serves one request at a time.
+fn log(response: &Response, duration_ms: u128, consumed: Capacity) {
     let status = response.status().as_u16();
+    let duration_ms = u64::try_from(duration_ms).unwrap_or(u64::MAX);
+    let Capacity {
+        read_units,
+        write_units,
+        ..
+    } = consumed;
     let error = response.extensions().get::<Arc<Error>>();
     match error.map(AsRef::as_ref) {
         Some(error @ (Error::Internal { cause, .. } | Error::Unavailable { cause, .. })) => {
-            tracing::error!(status, duration_ms, %error, %cause, "answered");
+            tracing::error!(status, duration_ms, read_units, write_units, %error, %cause, "answered");
         }
-        Some(error) => tracing::info!(status, duration_ms, %error, "answered"),
-        None => tracing::info!(status, duration_ms, "answered"),
+        Some(error) => tracing::info!(status, duration_ms, read_units, write_units, %error, "answered"),
+        None => tracing::info!(status, duration_ms, read_units, write_units, "answered"),
     }
 }
 

@@ -67,6 +67,14 @@ impl Secrets {
         self.get_within(id, COOL_DOWN).await
     }
 
+    /// Whether the secret can be read at this moment: asks past the cache, and leaves it as it is.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), without the last version known to fall back on.
+    pub async fn ping(&self, id: &str) -> Result<()> {
+        self.read(id).await.map(|_| ())
+    }
+
     async fn get_within(&self, id: &str, age: Duration) -> Result<SecretText> {
         let now = self.clock.now();
         let known = self.lock().get(id).cloned();

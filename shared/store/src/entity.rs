@@ -49,7 +49,7 @@ pub fn sk_prefix<T: Entity>() -> String {
 }
 
 /// A noun that is stored. Its fields are serialised as attributes; `pk`, `sk`, the index keys, `kind`, `v`, `rev`
-/// and `expires_at` are added and must not be field names.
+/// and `ttl` are added and must not be field names.
 pub trait Entity: Serialize + DeserializeOwned {
     /// What the item is, stored as `kind`.
     const KIND: &'static str;
@@ -96,10 +96,19 @@ pub(crate) fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
+/// Attributes that are ours; index keys besides.
+const RESERVED: [&str; 6] = ["pk", "sk", "kind", "v", "rev", "ttl"];
+
 /// The item of an entity at a revision.
 pub(crate) fn encode<T: Entity>(entity: &T, rev: u64) -> Result<Item> {
     let mut item: Item =
         serde_dynamo::to_item(entity).map_err(|error| Error::internal("encode an item", error))?;
+    if let Some(name) = RESERVED.iter().find(|name| item.contains_key(**name)) {
+        return Err(Error::internal(
+            "encode an item",
+            format!("{} has a field called {name}", T::KIND),
+        ));
+    }
     item.extend(entity.key().attributes());
     for (Index(name), key) in entity.index_keys() {
         item.insert(format!("{name}pk"), text(key.pk));
@@ -109,7 +118,7 @@ pub(crate) fn encode<T: Entity>(entity: &T, rev: u64) -> Result<Item> {
     item.insert("v".to_owned(), number(T::VERSION));
     item.insert("rev".to_owned(), number(rev));
     if let Some(at) = entity.ttl() {
-        item.insert("expires_at".to_owned(), number(at.seconds()));
+        item.insert("ttl".to_owned(), number(at.seconds()));
     }
     Ok(item)
 }

@@ -121,7 +121,7 @@ impl Store {
         }
     }
 
-    async fn run<T: Entity>(
+    pub(crate) async fn run<T: Entity>(
         &self,
         query: &Query<T>,
         limit: i32,

@@ -33,6 +33,8 @@ impl Lab {
     /// # Panics
     /// When `template.yaml` cannot be used; the message says why.
     pub fn new() -> Self {
+        // What goes wrong inside a function is seen only in its log.
+        platform::telemetry::init("error");
         let template = Template::of_workspace().unwrap_or_else(|error| panic!("template.yaml: {error}"));
         let cloud = Cloud::memory(&template).unwrap_or_else(|error| panic!("the embedded cloud: {error}"));
         Self {

@@ -125,7 +125,6 @@ impl Answer {
     /// # Panics
     /// When it has not; the message shows the body.
     #[track_caller]
-    #[must_use]
     pub fn expect(self, status: u16) -> Self {
         let body = String::from_utf8_lossy(&self.body);
         assert_eq!(

@@ -1,0 +1,107 @@
+//! What the group's handlers share.
+
+use std::str::FromStr;
+
+use axum::extract::FromRef;
+use kernel::{Error, Result};
+use platform::{Boot, BootError, Edge, config::Reader, keyring::AppKeys};
+
+use crate::{TABLES, hashing::Hasher, password::hash::Peppers, refresh::RefreshKeys, signing::SigningKeys};
+
+/// Who may log people in: `AUTH_IDP_MODE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdpMode {
+    /// This service, by password.
+    Internal,
+    /// Only OpenID providers.
+    Oidc,
+    /// Both.
+    Both,
+}
+
+impl FromStr for IdpMode {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "internal" => Ok(Self::Internal),
+            "oidc" => Ok(Self::Oidc),
+            "both" => Ok(Self::Both),
+            _ => Err("must be internal, oidc or both"),
+        }
+    }
+}
+
+/// The state of every handler. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub(crate) edge: Edge,
+    pub(crate) signing: SigningKeys,
+    pub(crate) refresh_keys: RefreshKeys,
+    pub(crate) hasher: Hasher,
+    idp_mode: IdpMode,
+}
+
+impl App {
+    /// Reads configuration and secrets; makes the signing keys when there are none.
+    ///
+    /// # Errors
+    /// [`BootError`], with every fault of the configuration at once.
+    pub async fn new(boot: &Boot) -> Result<Self, BootError> {
+        let mut env = Reader::new(&boot.vars);
+        let signing_secret: Option<String> = env.required("SIGNING_KEYS_SECRET");
+        let pepper_secret: Option<String> = env.required("PEPPER_SECRET");
+        let idp_mode = env.or("AUTH_IDP_MODE", "internal");
+        let (signing_secret, pepper_secret, idp_mode) =
+            env.finish(|| Some((signing_secret?, pepper_secret?, idp_mode?)))?;
+
+        let edge = Edge::new(boot, &TABLES).await?;
+        let verification_secret = edge.config().verification_keys_secret.clone();
+        let signing = SigningKeys::new(edge.secrets().clone(), signing_secret, verification_secret);
+        let (peppers, ()) =
+            futures_util::try_join!(read_peppers(&edge, &pepper_secret), ensure(&signing, &edge))?;
+        edge.verifier().warm().await?;
+        Ok(Self {
+            refresh_keys: RefreshKeys::from(edge.app_keys()),
+            hasher: Hasher::new(peppers),
+            edge,
+            signing,
+            idp_mode,
+        })
+    }
+
+    pub(crate) fn app_keys(&self) -> &AppKeys {
+        self.edge.app_keys()
+    }
+
+    /// Requires that people may log in by password here.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when only OpenID providers may log them in.
+    pub(crate) fn require_password_login(&self) -> Result<()> {
+        match self.idp_mode {
+            IdpMode::Internal | IdpMode::Both => Ok(()),
+            IdpMode::Oidc => Err(Error::Forbidden(
+                "passwords are not used here; log in with your provider".into(),
+            )),
+        }
+    }
+}
+
+async fn ensure(signing: &SigningKeys, edge: &Edge) -> Result<(), BootError> {
+    Ok(signing.ensure(edge.clock().now()).await?)
+}
+
+async fn read_peppers(edge: &Edge, secret: &str) -> Result<Peppers, BootError> {
+    let text = edge.secrets().get(secret).await?;
+    Peppers::from_json(text.expose()).map_err(|fault| BootError::Secret {
+        name: "PEPPER_SECRET",
+        fault: fault.to_string(),
+    })
+}
+
+impl FromRef<App> for Edge {
+    fn from_ref(app: &App) -> Self {
+        app.edge.clone()
+    }
+}

@@ -1,0 +1,198 @@
+//! Failed logins, counted in the ephemeral table: per account and client network exactly, per account roughly.
+
+use std::{net::IpAddr, time::Duration};
+
+use kernel::{Error, Result, Timestamp};
+use platform::{Edge, http::RequestInfo};
+use serde::{Deserialize, Serialize};
+use store::{Entity, Key, Store, Stored, Table, ephemeral};
+
+use crate::{
+    email::Email,
+    lockout::{self, Admission, Network, PairCounter},
+    login_event::KnownDevice,
+    user::User,
+};
+
+/// How often a counter that others write at the same time is tried.
+const TRIES: u32 = 20;
+
+/// One attempt to log in to an account, from one network. Both are pseudonyms: an e-mail address that has no
+/// account is counted like one that has.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    account: String,
+    network: String,
+    now: Timestamp,
+}
+
+/// Counts of one account from one network.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Pair {
+    account: String,
+    network: String,
+    counter: PairCounter,
+}
+
+impl Entity for Pair {
+    const KIND: &'static str = "login_pair";
+    const TABLE: Table = ephemeral::TABLE;
+
+    fn key(&self) -> Key {
+        pair_key(&self.account, &self.network)
+    }
+
+    fn ttl(&self) -> Option<Timestamp> {
+        Some(self.counter.expires_at())
+    }
+}
+
+fn pair_key(account: &str, network: &str) -> Key {
+    Key::new(format!("login_pair#{account}"), network)
+}
+
+/// Failures of one account from anywhere, within a window.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Account {
+    account: String,
+    failures: u32,
+    window_ends: Timestamp,
+}
+
+impl Entity for Account {
+    const KIND: &'static str = "login_account";
+    const TABLE: Table = ephemeral::TABLE;
+
+    fn key(&self) -> Key {
+        account_key(&self.account)
+    }
+
+    fn ttl(&self) -> Option<Timestamp> {
+        Some(self.window_ends)
+    }
+}
+
+fn account_key(account: &str) -> Key {
+    Key::new(format!("login_account#{account}"), "account")
+}
+
+impl Attempt {
+    pub(crate) fn new(edge: &Edge, email: &Email, info: &RequestInfo) -> Self {
+        let network = info.ip.map_or_else(
+            || "unknown".to_owned(),
+            |ip: IpAddr| Network::from(ip).to_string(),
+        );
+        Self {
+            account: edge.pseudonym(email.as_str()),
+            network: edge.pseudonym(&network),
+            now: info.now,
+        }
+    }
+
+    /// The account's pseudonym.
+    pub(crate) fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// The network as a device of the account, once it has logged in.
+    pub(crate) fn device(&self, user: &User) -> KnownDevice {
+        KnownDevice {
+            user_id: user.id,
+            network: self.network.clone(),
+            at: self.now,
+        }
+    }
+
+    /// Counts the attempt before the password is looked at: of parallel guesses no more than allowed get through.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] while the pair is locked.
+    pub(crate) async fn admit(&self, store: &Store) -> Result<()> {
+        let key = pair_key(&self.account, &self.network);
+        for _ in 0..TRIES {
+            let old: Option<Stored<Pair>> = store.get_consistent(&key).await?;
+            match lockout::admit(old.as_ref().map(|old| &old.value.counter), self.now) {
+                Admission::Wait { retry_after } => return Err(Error::TooManyRequests { retry_after }),
+                Admission::Go { next } => {
+                    if store
+                        .put_ephemeral(&self.pair(next), old.as_ref())
+                        .await?
+                        .is_some()
+                    {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Err(Error::TooManyRequests {
+            retry_after: Duration::from_secs(1),
+        })
+    }
+
+    /// How long a login is held back because many others of the account failed. A known device never is.
+    pub(crate) async fn delay(&self, store: &Store, user: Option<&User>) -> Result<Duration> {
+        let account: Option<Stored<Account>> = store.get(&account_key(&self.account)).await?;
+        let failures = account
+            .filter(|account| self.now < account.window_ends)
+            .map_or(0, |account| account.failures);
+        if lockout::delay(failures, false).is_zero() {
+            return Ok(Duration::ZERO);
+        }
+        let is_known = match user {
+            Some(user) => {
+                let device: Option<Stored<KnownDevice>> =
+                    store.get(&KnownDevice::key_of(user.id, &self.network)).await?;
+                device.is_some_and(|device| device.is_known(self.now))
+            }
+            None => false,
+        };
+        Ok(lockout::delay(failures, is_known))
+    }
+
+    /// Notes that the password was wrong; the fifth time locks the pair.
+    pub(crate) async fn failed(&self, store: &Store) -> Result<()> {
+        let key = pair_key(&self.account, &self.network);
+        for _ in 0..TRIES {
+            let old: Option<Stored<Pair>> = store.get_consistent(&key).await?;
+            let next = lockout::after_failure(old.as_ref().map(|old| &old.value.counter), self.now);
+            if store
+                .put_ephemeral(&self.pair(next), old.as_ref())
+                .await?
+                .is_some()
+            {
+                break;
+            }
+        }
+        let old: Option<Stored<Account>> = store.get_consistent(&account_key(&self.account)).await?;
+        let failures = old
+            .as_ref()
+            .filter(|old| self.now < old.window_ends)
+            .map_or(0, |old| old.failures);
+        let next = Account {
+            account: self.account.clone(),
+            failures: failures.saturating_add(1),
+            window_ends: self.now + lockout::WINDOW,
+        };
+        // Of failures at the same moment one may go uncounted: this counter only slows strangers down.
+        store.put_ephemeral(&next, old.as_ref()).await.map(|_| ())
+    }
+
+    /// Forgets the pair's failures after a success.
+    pub(crate) async fn succeeded(&self, store: &Store) -> Result<()> {
+        let old: Option<Stored<Pair>> = store
+            .get_consistent(&pair_key(&self.account, &self.network))
+            .await?;
+        match old {
+            Some(old) => store.delete_ephemeral(&old).await,
+            None => Ok(()),
+        }
+    }
+
+    fn pair(&self, counter: PairCounter) -> Pair {
+        Pair {
+            account: self.account.clone(),
+            network: self.network.clone(),
+            counter,
+        }
+    }
+}

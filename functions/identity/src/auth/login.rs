@@ -1,0 +1,175 @@
+//! `POST /auth/login`
+
+use axum::{extract::State, response::Response};
+use kernel::{Error, Role, id::TenantId, principal::Scopes};
+use platform::{Json, Public, Result, http::RequestInfo, ids};
+use store::{Actor, Change, Stored};
+
+use crate::{
+    App,
+    attempts::Attempt,
+    email::Email,
+    hashing::Accepted,
+    login_event::{LoginEvent, Outcome},
+    password::PresentedPassword,
+    refresh::Family,
+    session::{Session, SessionKind},
+    tokens::{self, TokensView},
+    user::{self, User},
+};
+
+kernel::input! {
+    /// Credentials.
+    #[derive(Debug, utoipa::ToSchema)]
+    #[schema(example = json!({"email": "ann@example.com", "password": "correct horse battery"}))]
+    pub(crate) struct Login {
+        /// E-mail address.
+        email: Email,
+        /// Password.
+        #[schema(value_type = String, format = Password)]
+        password: PresentedPassword,
+        /// The tenant to act in; the personal one unless told.
+        tenant_id: Option<TenantId>,
+        /// `token` (default): tokens in the body. `cookie`: tokens in `HttpOnly` cookies.
+        session: Option<SessionKind>,
+    }
+}
+
+/// Begins a session.
+///
+/// Five wrong passwords for an account from one network lock that network out of it for 15 minutes, and longer each
+/// time; others are not affected. An e-mail address without an account is answered like a wrong password.
+#[utoipa::path(
+    post, path = "/api/v1/auth/login", tag = "auth", request_body = Login,
+    responses(
+        (status = 200, description = "The session's tokens.", body = TokensView),
+        (status = 401, description = "The e-mail address or the password is wrong."),
+        (status = 403, description = "The account is suspended, or passwords are not used here."),
+        (status = 404, description = "The account does not belong to that tenant."),
+    ),
+    extensions(("x-permission" = json!("public")))
+)]
+pub(crate) async fn login(
+    State(app): State<App>,
+    public: Public,
+    Json(input): Json<Login>,
+) -> Result<Response> {
+    app.require_password_login()?;
+    let store = app.edge.store();
+    let attempt = Attempt::new(&app.edge, &input.email, &public.info);
+    attempt.admit(store).await?;
+    let user = user::store::find_by_email(store, &input.email).await?;
+    tokio::time::sleep(attempt.delay(store, user.as_deref()).await?).await;
+    let stored = user.as_ref().map(|user| user.password.clone());
+    let accepted = app.hasher.verify(input.password, stored).await?;
+    let (Some(user), Some(accepted)) = (&user, accepted) else {
+        refuse(&app, &public, &attempt, user.as_ref()).await?;
+        return Err(Error::Unauthenticated("the e-mail address or the password is wrong".into()).into());
+    };
+    attempt.succeeded(store).await?;
+    user.require_active()?;
+    let tenant_id = input.tenant_id.unwrap_or(user.personal_tenant_id);
+    let role = tokens::role_in(store, user, tenant_id).await?;
+    let kind = input.session.unwrap_or(SessionKind::Token);
+    begin(
+        &app,
+        &public.info,
+        user,
+        accepted,
+        &attempt,
+        Place {
+            tenant_id,
+            role,
+            kind,
+        },
+    )
+    .await
+}
+
+/// Where a session acts.
+struct Place {
+    tenant_id: TenantId,
+    role: Role,
+    kind: SessionKind,
+}
+
+/// Writes the session, the login and the device, and answers with the tokens.
+async fn begin(
+    app: &App,
+    info: &RequestInfo,
+    user: &Stored<User>,
+    accepted: Accepted,
+    attempt: &Attempt,
+    place: Place,
+) -> Result<Response> {
+    let now = info.now;
+    let kid = app.signing.active_kid().await?;
+    let (token, family) = Family::begin(ids::new(now), ids::random(), &app.refresh_keys, &kid, now);
+    let session = Session {
+        family,
+        user_id: user.id,
+        tenant_id: place.tenant_id,
+        mode: place.kind,
+        renewed_at: now,
+        ip: info.ip,
+        user_agent: info.user_agent.to_string(),
+    };
+    let mut change = Change::new("session.begin", "session", session.id())
+        .create(&session, Error::internal("begin a session", "its id exists"))
+        .put(&event(info, user.id.to_string(), Outcome::Success))
+        .put(&attempt.device(user));
+    if let Some(password) = accepted.rehashed {
+        change = change.replace(
+            user,
+            &User {
+                password,
+                ..user.value.clone()
+            },
+        );
+    }
+    app.edge
+        .store()
+        .commit(&actor(info, user, &place), change)
+        .await?;
+    Ok(tokens::answer(app, &session, place.role, &token).await?)
+}
+
+/// From here on the caller is the account's owner.
+fn actor(info: &RequestInfo, user: &User, place: &Place) -> Actor {
+    info.actor(kernel::Principal {
+        kind: kernel::PrincipalKind::User,
+        id: kernel::id::Id::uuid(user.id),
+        tenant_id: place.tenant_id,
+        role: place.role,
+        scopes: Scopes::Full,
+        session_id: None,
+    })
+}
+
+/// Counts and remembers a failure. The same is written whether or not there is an account.
+async fn refuse(app: &App, public: &Public, attempt: &Attempt, user: Option<&Stored<User>>) -> Result<()> {
+    let store = app.edge.store();
+    attempt.failed(store).await?;
+    let subject = user.map_or_else(|| attempt.account().to_owned(), |user| user.id.to_string());
+    let mut change = Change::new("session.refuse", "account", &subject).put(&event(
+        &public.info,
+        subject,
+        Outcome::Failure,
+    ));
+    if let Some(user) = user {
+        change = change.in_tenant(user.personal_tenant_id);
+    }
+    store.commit(&public.actor, change).await?;
+    Ok(())
+}
+
+fn event(info: &RequestInfo, subject: String, outcome: Outcome) -> LoginEvent {
+    LoginEvent {
+        id: ids::new(info.now),
+        subject,
+        at: info.now,
+        ip: info.ip,
+        user_agent: info.user_agent.to_string(),
+        outcome,
+    }
+}

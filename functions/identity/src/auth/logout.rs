@@ -1,0 +1,59 @@
+//! `POST /auth/logout`
+
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse as _, Response},
+};
+use kernel::revocation::Subject;
+use platform::{Json, NoContent, Public, Result, ids};
+use store::Change;
+
+use super::refresh;
+use crate::{App, session::Session, tokens};
+
+kernel::input! {
+    /// The session to end. A cookie session sends `{}` and its CSRF token.
+    #[derive(Debug, utoipa::ToSchema)]
+    #[schema(example = json!({"refresh_token": "gw_rt_AmsxAZgfmi5LfD2aUT9tK4wOFwAAAAA"}))]
+    pub(crate) struct Logout {
+        /// The session's refresh token.
+        refresh_token: Option<String>,
+    }
+}
+
+/// Ends a session.
+///
+/// Its refresh tokens are worth nothing from now on, its access tokens within 5 seconds. Ending it twice is fine.
+#[utoipa::path(
+    post, path = "/api/v1/auth/logout", tag = "auth", request_body = Logout,
+    responses(
+        (status = 204, description = "The session has ended."),
+        (status = 401, description = "The token is not one of ours."),
+        (status = 403, description = "The CSRF token of the cookie session is missing."),
+        (status = 409, description = "The session was refreshed at the same moment; send it again."),
+    ),
+    extensions(("x-permission" = json!("public")))
+)]
+pub(crate) async fn logout(
+    State(app): State<App>,
+    public: Public,
+    headers: HeaderMap,
+    Json(input): Json<Logout>,
+) -> Result<Response> {
+    let token = refresh::presented(&app, &headers, input.refresh_token)?;
+    let session = refresh::read(&app, &token).await?;
+    if session.family.revoked_at.is_none() {
+        let now = public.info.now;
+        let ended = Session {
+            family: session.family.clone().revoked(now),
+            ..session.value.clone()
+        };
+        let change = Change::new("session.end", "session", session.id())
+            .in_tenant(session.tenant_id)
+            .replace(&session, &ended)
+            .revoke(ids::new(now), Subject::Session(session.id()), now);
+        app.edge.store().commit(&public.actor, change).await?;
+    }
+    Ok(tokens::without_cookies(NoContent.into_response()))
+}

@@ -1,0 +1,145 @@
+//! `POST /auth/refresh`
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use kernel::{Error, revocation::Subject};
+use platform::{Json, Public, Result, auth::check_csrf, cookie, ids};
+use store::{Change, Stored};
+
+use crate::{
+    App,
+    refresh::{self, Decision, RefreshToken},
+    session::Session,
+    tokens::{self, TokensView},
+    user,
+};
+
+kernel::input! {
+    /// The token to refresh with. A cookie session sends `{}` and its CSRF token.
+    #[derive(Debug, utoipa::ToSchema)]
+    #[schema(example = json!({"refresh_token": "gw_rt_AmsxAZgfmi5LfD2aUT9tK4wOFwAAAAA"}))]
+    pub(crate) struct Refresh {
+        /// The refresh token.
+        refresh_token: Option<String>,
+    }
+}
+
+/// How often a family that is rotated by others at the same time is read again. Losing the race means that another
+/// has rotated, so the second decision already is a replay.
+const TRIES: u32 = 5;
+
+/// Exchanges a refresh token for new tokens.
+///
+/// The old token is used up. Presented again within 10 seconds it gets the same answer; later, or when it is older
+/// than that, somebody has a copy: the session ends.
+#[utoipa::path(
+    post, path = "/api/v1/auth/refresh", tag = "auth", request_body = Refresh,
+    responses(
+        (status = 200, description = "The session's new tokens.", body = TokensView),
+        (status = 401, description = "The token is not valid, or no longer."),
+        (status = 403, description = "The account is suspended, or the CSRF token of the cookie session is missing."),
+    ),
+    extensions(("x-permission" = json!("public")))
+)]
+pub(crate) async fn refresh(
+    State(app): State<App>,
+    public: Public,
+    headers: HeaderMap,
+    Json(input): Json<Refresh>,
+) -> Result<Response> {
+    let presented = presented(&app, &headers, input.refresh_token)?;
+    let store = app.edge.store();
+    let now = public.info.now;
+    let kid = app.signing.active_kid().await?;
+    for _ in 0..TRIES {
+        let session = read(&app, &presented).await?;
+        let user = user::store::require(store, session.user_id).await?;
+        if !session.is_alive(&user, now) {
+            return Err(over().into());
+        }
+        user.require_active()?;
+        let role = tokens::role_in(store, &user, session.tenant_id)
+            .await
+            .map_err(|error| match error {
+                Error::NotFound(_) => over(),
+                other => other,
+            })?;
+        match refresh::rotate(&session.family, &presented, &app.refresh_keys, &kid, now) {
+            Decision::Rotate { successor, next } => {
+                let next = Session {
+                    family: *next,
+                    ..session.value.clone()
+                };
+                let change = Change::new("session.refresh", "session", session.id())
+                    .in_tenant(session.tenant_id)
+                    .replace_or(&session, &next, lost_race());
+                match store.commit(&public.actor, change).await {
+                    Ok(()) => return Ok(tokens::answer(&app, &next, role, &successor).await?),
+                    Err(Error::InProgress { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Decision::Replay { successor } => {
+                return Ok(tokens::answer(&app, &session, role, &successor).await?);
+            }
+            Decision::Reuse => return Err(end_reused(&app, &public, &session).await?.into()),
+            Decision::Refused(reason) => {
+                tracing::info!(%reason, "a refresh token was refused");
+                return Err(over().into());
+            }
+        }
+    }
+    Err(lost_race().into())
+}
+
+/// The token of the body, or that of the cookie with its CSRF token.
+pub(crate) fn presented(app: &App, headers: &HeaderMap, body: Option<String>) -> Result<RefreshToken, Error> {
+    if let Some(text) = body {
+        return app.refresh_keys.parse(&text).map_err(|_| over());
+    }
+    let text = cookie::read(headers, cookie::REFRESH)
+        .ok_or_else(|| Error::invalid("/refresh_token", "is required unless the session is in cookies"))?;
+    let token = app.refresh_keys.parse(text).map_err(|_| over())?;
+    check_csrf(&app.edge, headers, token.family())?;
+    Ok(token)
+}
+
+/// The session of a token.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when there is none.
+pub(crate) async fn read(app: &App, token: &RefreshToken) -> Result<Stored<Session>, Error> {
+    let session = app
+        .edge
+        .store()
+        .get_consistent(&Session::key_of(token.family()))
+        .await?;
+    session.ok_or_else(over)
+}
+
+/// Ends a session of which somebody has a copy (RFC 9700 §4.14.2).
+async fn end_reused(app: &App, public: &Public, session: &Stored<Session>) -> Result<Error, Error> {
+    let now = public.info.now;
+    let ended = Session {
+        family: session.family.clone().revoked(now),
+        ..session.value.clone()
+    };
+    let change = Change::new("session.end_reused", "session", session.id())
+        .in_tenant(session.tenant_id)
+        .replace(session, &ended)
+        .revoke(ids::new(now), Subject::Session(session.id()), now);
+    match app.edge.store().commit(&public.actor, change).await {
+        // Somebody else has ended or rotated it at this moment; either way this token is worth nothing.
+        Ok(()) | Err(Error::Conflict { .. }) => Ok(over()),
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn over() -> Error {
+    Error::Unauthenticated("the refresh token is not valid, or no longer; log in again".into())
+}
+
+fn lost_race() -> Error {
+    Error::InProgress {
+        retry_after: std::time::Duration::from_secs(1),
+    }
+}

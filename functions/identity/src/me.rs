@@ -1,0 +1,3 @@
+//! `/me`: one's own account.
+
+pub(crate) mod get_me;

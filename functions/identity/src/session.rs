@@ -1,0 +1,114 @@
+//! A login session: one refresh-token family and what its owner should know about it.
+
+pub(crate) mod store;
+
+use std::net::IpAddr;
+
+use kernel::{
+    Timestamp,
+    id::{SessionId, TenantId, UserId},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{refresh::Family, user::User};
+
+/// How a session's tokens travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionKind {
+    /// In bodies and headers.
+    Token,
+    /// In cookies of a browser.
+    Cookie,
+}
+
+/// The text names no kind of session.
+#[derive(Debug, thiserror::Error)]
+#[error("must be token or cookie")]
+pub struct ParseSessionKindError;
+
+impl std::str::FromStr for SessionKind {
+    type Err = ParseSessionKindError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "token" => Ok(Self::Token),
+            "cookie" => Ok(Self::Cookie),
+            _ => Err(ParseSessionKindError),
+        }
+    }
+}
+
+kernel::text_input!(SessionKind);
+
+/// A login session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its refresh tokens. The family's id is the session's.
+    pub family: Family,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// The tenant it acts in.
+    pub tenant_id: TenantId,
+    /// How its tokens travel.
+    pub mode: SessionKind,
+    /// It outlives [`User::sessions_valid_from`] up to then: it was there when the password was changed.
+    pub renewed_at: Timestamp,
+    /// Where the login came from.
+    pub ip: Option<IpAddr>,
+    /// What the client called itself.
+    pub user_agent: String,
+}
+
+impl Session {
+    /// Its id.
+    pub fn id(&self) -> SessionId {
+        self.family.id
+    }
+
+    /// Whether its refresh token can still be used.
+    pub fn is_alive(&self, user: &User, now: Timestamp) -> bool {
+        self.family.is_alive(now) && self.renewed_at > user.sessions_valid_from
+    }
+}
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// Whether this request came with it.
+    pub is_current: bool,
+    /// How its tokens travel.
+    pub kind: SessionKind,
+    /// The tenant it acts in.
+    pub tenant_id: TenantId,
+    /// Where the login came from.
+    #[schema(value_type = Option<String>)]
+    pub ip: Option<IpAddr>,
+    /// What the client called itself.
+    pub user_agent: String,
+    /// When the login was.
+    pub created_at: Timestamp,
+    /// When its tokens were last refreshed.
+    pub last_used_at: Timestamp,
+    /// When it ends unused.
+    pub expires_at: Timestamp,
+}
+
+impl SessionView {
+    /// The view for somebody whose own session is `current`.
+    pub fn new(session: &Session, current: Option<SessionId>) -> Self {
+        Self {
+            id: session.id(),
+            is_current: current == Some(session.id()),
+            kind: session.mode,
+            tenant_id: session.tenant_id,
+            ip: session.ip,
+            user_agent: session.user_agent.clone(),
+            created_at: session.family.created_at,
+            last_used_at: session.family.rotated_at,
+            expires_at: session.family.expires_at,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Sessions in `DynamoDB`.
+
+use kernel::{
+    Timestamp,
+    id::{SessionId, UserId},
+};
+use store::{Entity, Index, Key, Query, Table};
+
+use super::Session;
+use crate::IDENTITY_TABLE;
+
+/// The sessions of an account.
+const BY_USER: Index = Index("gsi1");
+
+impl Session {
+    pub(crate) fn key_of(id: SessionId) -> Key {
+        Key::new(format!("session#{id}"), "session")
+    }
+
+    /// The sessions of an account, newest first.
+    pub(crate) fn of_user(user_id: UserId) -> Query<Self> {
+        Query::index(BY_USER, format!("user#{user_id}"), "session#").newest_first()
+    }
+}
+
+impl Entity for Session {
+    const KIND: &'static str = "session";
+    const TABLE: Table = IDENTITY_TABLE;
+
+    fn key(&self) -> Key {
+        Self::key_of(self.id())
+    }
+
+    fn index_keys(&self) -> Vec<(Index, Key)> {
+        vec![(
+            BY_USER,
+            Key::new(format!("user#{}", self.user_id), format!("session#{}", self.id())),
+        )]
+    }
+
+    fn ttl(&self) -> Option<Timestamp> {
+        Some(self.family.expires_at)
+    }
+}

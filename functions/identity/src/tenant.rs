@@ -1,0 +1,66 @@
+//! A tenant: the boundary of all data.
+
+pub(crate) mod store;
+
+use kernel::{Timestamp, id::TenantId};
+use serde::{Deserialize, Serialize};
+
+use crate::tenant_name::TenantName;
+
+/// A tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// Its id.
+    pub id: TenantId,
+    /// What people call it.
+    pub name: TenantName,
+    /// Made with an account, and gone with it.
+    pub is_personal: bool,
+    /// How many owners it has: the last one cannot go.
+    pub owners: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Tenant {
+    /// A new tenant with its first owner.
+    pub fn new(id: TenantId, name: TenantName, is_personal: bool, now: Timestamp) -> Self {
+        Self {
+            id,
+            name,
+            is_personal,
+            owners: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// A tenant as its members see it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct TenantView {
+    /// Its id.
+    pub id: TenantId,
+    /// What people call it.
+    pub name: TenantName,
+    /// Made with an account, and gone with it.
+    pub is_personal: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl From<&Tenant> for TenantView {
+    fn from(tenant: &Tenant) -> Self {
+        Self {
+            id: tenant.id,
+            name: tenant.name.clone(),
+            is_personal: tenant.is_personal,
+            created_at: tenant.created_at,
+            updated_at: tenant.updated_at,
+        }
+    }
+}

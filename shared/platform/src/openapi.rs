@@ -1,0 +1,162 @@
+//! What every operation has in common, written into the document once.
+
+use std::collections::BTreeMap;
+
+use utoipa::{
+    PartialSchema as _,
+    openapi::{
+        Components, Content, OpenApi, PathItem, Ref, RefOr, Response,
+        path::{Operation, ParameterIn},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use crate::{
+    cookie,
+    problem::{FaultDocument, ProblemDocument},
+};
+
+/// The extension by which an operation names its permission, or `public`.
+pub const PERMISSION: &str = "x-permission";
+
+/// The extension's value for routes that anybody may call.
+pub const PUBLIC: &str = "public";
+
+/// Completes a group's document: security by permission, and every problem that the shared extractors answer with.
+#[must_use]
+pub fn complete(mut api: OpenApi) -> OpenApi {
+    let components = api.components.get_or_insert_with(Components::new);
+    components
+        .schemas
+        .insert("ProblemDocument".to_owned(), ProblemDocument::schema());
+    components
+        .schemas
+        .insert("FaultDocument".to_owned(), FaultDocument::schema());
+    components.security_schemes.extend([
+        (
+            "bearer".to_owned(),
+            RefOr::T(SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer))),
+        ),
+        (
+            "cookie".to_owned(),
+            RefOr::T(SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(
+                cookie::ACCESS,
+            )))),
+        ),
+    ]);
+    for item in api.paths.paths.values_mut() {
+        for (_, operation) in operations_mut(item) {
+            complete_operation(operation);
+        }
+    }
+    api
+}
+
+/// The operations of a path, by method in lower case.
+pub fn operations(item: &PathItem) -> Vec<(&'static str, &Operation)> {
+    let all = [
+        ("get", &item.get),
+        ("post", &item.post),
+        ("put", &item.put),
+        ("patch", &item.patch),
+        ("delete", &item.delete),
+    ];
+    all.into_iter()
+        .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+        .collect()
+}
+
+fn operations_mut(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
+    let all = [
+        ("get", &mut item.get),
+        ("post", &mut item.post),
+        ("put", &mut item.put),
+        ("patch", &mut item.patch),
+        ("delete", &mut item.delete),
+    ];
+    all.into_iter()
+        .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+        .collect()
+}
+
+/// The permission that an operation names.
+pub fn permission(operation: &Operation) -> Option<String> {
+    let extensions = serde_json::to_value(operation.extensions.as_ref()?).ok()?;
+    Some(extensions.get(PERMISSION)?.as_str()?.to_owned())
+}
+
+fn complete_operation(operation: &mut Operation) {
+    let is_public = permission(operation).as_deref() == Some(PUBLIC);
+    let parameters = operation.parameters.iter().flatten();
+    let places: Vec<&ParameterIn> = parameters
+        .filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(&parameter.parameter_in),
+            RefOr::Ref(_) => None,
+        })
+        .collect();
+    let has_body = operation.request_body.is_some();
+    let has_query = places.iter().any(|place| matches!(place, ParameterIn::Query));
+    let has_path = places.iter().any(|place| matches!(place, ParameterIn::Path));
+    let problems: BTreeMap<&str, (bool, &str)> = BTreeMap::from([
+        ("400", (true, "The request cannot be read.")),
+        ("401", (!is_public, "The caller is not known.")),
+        ("403", (!is_public, "The caller may not do this.")),
+        ("404", (has_path, "There is no such resource for this caller.")),
+        ("413", (has_body, "The body is too large.")),
+        ("415", (has_body, "The body is not JSON.")),
+        (
+            "422",
+            (
+                has_body || has_query,
+                "The request breaks rules; `errors` lists each.",
+            ),
+        ),
+        ("429", (true, "Too many requests; see Retry-After.")),
+        ("500", (true, "Our fault.")),
+        (
+            "503",
+            (
+                true,
+                "Something this depends on does not answer; see Retry-After.",
+            ),
+        ),
+    ]);
+    for (status, (_, description)) in problems.into_iter().filter(|(_, (applies, _))| *applies) {
+        let responses = &mut operation.responses.responses;
+        responses
+            .entry(status.to_owned())
+            .or_insert_with(|| problem(description));
+    }
+    for response in operation.responses.responses.iter_mut() {
+        as_problem(response);
+    }
+    if !is_public {
+        operation.security = Some(vec![
+            SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []),
+            SecurityRequirement::new::<_, [&str; 0], &str>("cookie", []),
+        ]);
+    }
+}
+
+/// An error that a handler declares by its status and description alone is a problem document too.
+fn as_problem((status, response): (&String, &mut RefOr<Response>)) {
+    let is_error = status.starts_with(['4', '5']);
+    if let RefOr::T(response) = response
+        && is_error
+        && response.content.is_empty()
+    {
+        *response = problem_response(&response.description);
+    }
+}
+
+fn problem(description: &str) -> RefOr<Response> {
+    RefOr::T(problem_response(description))
+}
+
+fn problem_response(description: &str) -> Response {
+    let content = Content::new(Some(Ref::from_schema_name("ProblemDocument")));
+    utoipa::openapi::ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", content)
+        .build()
+}
