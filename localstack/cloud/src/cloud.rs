@@ -103,7 +103,7 @@ impl Cloud {
             path: data_dir.to_owned(),
             source,
         };
-        make_folder(data_dir).map_err(folder)?;
+        make_data_dir(data_dir).map_err(folder)?;
         let dynamo = Database::new(&data_dir.join("dynamodb.sqlite").to_string_lossy())?;
         // Named for imports, but what it sets is `synchronous = NORMAL` (see `Db::open`) and SQLite's other defaults.
         dynamo.disable_bulk_loading()?;
@@ -241,8 +241,11 @@ impl Cloud {
     }
 }
 
-/// Secrets lie in there, so nobody else may look inside.
-fn make_folder(path: &Path) -> std::io::Result<()> {
+/// Makes a data folder unless it exists, for nobody but its owner: secrets lie in there.
+///
+/// # Errors
+/// When it can neither be found nor made.
+pub fn make_data_dir(path: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -24,6 +24,6 @@ mod sqs;
 pub mod template;
 mod wire;
 
-pub use cloud::{Cloud, CloudError};
+pub use cloud::{Cloud, CloudError, make_data_dir};
 pub use mail::Mail;
 pub use template::{Template, TemplateError};

@@ -53,8 +53,10 @@ pub enum Integration {
 /// A mock integration: a fixed answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mock {
-    /// The status its request template names, which selects the response.
+    /// The status its request templates name, which selects the response.
     pub status: u16,
+    /// The media types it has request templates for; a request of another type is refused.
+    pub media_types: Vec<String>,
     /// The responses by selection pattern; `default` stands for the rest.
     pub responses: BTreeMap<String, MockResponse>,
 }
@@ -224,7 +226,17 @@ fn mock(at: &At<'_>) -> Result<Mock> {
             .get("responses")
             .error("a mock needs a response", "declare `default`"));
     }
-    Ok(Mock { status, responses })
+    let media_types = at
+        .get("requestTemplates")
+        .entries()
+        .into_iter()
+        .map(|(kind, _)| kind.to_owned())
+        .collect();
+    Ok(Mock {
+        status,
+        media_types,
+        responses,
+    })
 }
 
 fn method_throttle(at: &At<'_>) -> Result<Option<MethodThrottle>> {

@@ -186,7 +186,7 @@ fn the_template_of_this_workspace_reads_whole() {
         .iter()
         .find(|t| t.path == "/api/v1/auth/login")
         .unwrap();
-    assert_eq!((login.method.as_str(), login.throttle.burst), ("POST", 100));
+    assert_eq!((login.method.as_str(), login.throttle.burst), ("POST", 200));
     let me = api.routes.iter().find(|r| r.path == "/api/v1/me").unwrap();
     assert!(
         matches!(&me.methods["GET"], Integration::Function { function, streams: false } if function == "IdentityFunction")

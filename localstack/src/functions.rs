@@ -1,0 +1,108 @@
+//! Every function by the name of its binary: the one list of what this process can run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cloud::{Cloud, Template};
+use futures_util::future::{BoxFuture, FutureExt as _};
+use platform::{Boot, BootError, Clock, Function};
+
+use crate::invoke::{Functions, Loaded};
+
+/// Builds a function, as its binary does on Lambda.
+pub type Constructor = fn(Boot) -> BoxFuture<'static, Result<Function, BootError>>;
+
+/// The constructors, by binary.
+pub fn registry() -> BTreeMap<&'static str, Constructor> {
+    let constructors: [(&str, Constructor); 3] = [
+        ("identity", |boot| identity::function(boot).boxed()),
+        ("outbox-relay", |boot| outbox::relay(boot).boxed()),
+        ("outbox-sweeper", |boot| outbox::sweeper(boot).boxed()),
+    ];
+    constructors.into()
+}
+
+/// Why a function of the template does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The template names a binary that is not in the [`registry`].
+    #[error(
+        "template.yaml: {function}: no binary is called `{binary}`; correct `Metadata.BuildProperties.Binary`"
+    )]
+    Unknown {
+        /// The function's logical id.
+        function: String,
+        /// The binary.
+        binary: String,
+    },
+    /// It does not start.
+    #[error("{function} cannot start: {source}")]
+    Boot {
+        /// The function's logical id.
+        function: String,
+        /// Why.
+        source: BootError,
+    },
+}
+
+/// What a function is built from here: the template's variables, and the cloud instead of AWS.
+pub fn boot(cloud: &Cloud, declared: &cloud::template::Function) -> Boot {
+    let runtime = [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_LAMBDA_FUNCTION_NAME", &declared.name),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+    ];
+    let runtime = runtime
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Boot {
+        vars: runtime.chain(declared.environment.clone()).collect(),
+        aws: cloud.sdk_config(),
+        clock: Clock::System,
+    }
+}
+
+/// Builds every function of the template.
+///
+/// # Errors
+/// For the first that is unknown or does not start.
+pub async fn load(cloud: &Cloud, template: &Template) -> Result<Functions, LoadError> {
+    let registry = registry();
+    let mut functions = BTreeMap::new();
+    for declared in &template.functions {
+        let Some(constructor) = registry.get(declared.binary.as_str()) else {
+            return Err(LoadError::Unknown {
+                function: declared.logical_id.clone(),
+                binary: declared.binary.clone(),
+            });
+        };
+        let function = constructor(boot(cloud, declared))
+            .await
+            .map_err(|source| LoadError::Boot {
+                function: declared.logical_id.clone(),
+                source,
+            })?;
+        functions.insert(
+            declared.logical_id.clone(),
+            Loaded {
+                declared: declared.clone(),
+                function,
+            },
+        );
+    }
+    Ok(Arc::new(functions))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_registry_is_the_template() {
+        let template = Template::of_workspace().unwrap();
+        let declared: BTreeSet<&str> = template.functions.iter().map(|f| f.binary.as_str()).collect();
+        assert_eq!(registry().into_keys().collect::<BTreeSet<_>>(), declared);
+    }
+}

@@ -1,0 +1,217 @@
+//! API Gateway, as `template.yaml` describes it.
+//!
+//! A request is routed, throttled and turned into the JSON event a REST API hands to Lambda; the function's JSON
+//! answer is taken apart again. What the gateway answers itself — unknown paths, wrong methods, throttling, failures —
+//! comes from the template's gateway responses and mock integrations.
+
+mod answer;
+mod event;
+mod own;
+mod route;
+mod server;
+mod throttle;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use cloud::template::{Api, Integration};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Context, LambdaEvent, Service as _};
+use platform::Function;
+use tokio::time::Instant;
+
+use crate::invoke::{self, Failed, Functions, Loaded};
+use own::{Kind, Own};
+use route::{Matched, Routes};
+use throttle::Throttles;
+
+pub use server::serve;
+
+/// API Gateway takes no larger body.
+const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// Lambda takes no larger event and gives no larger buffered answer.
+const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// API Gateway takes no more header bytes.
+const HEADER_BYTES_MAX: usize = 10_240;
+/// API Gateway waits no longer for a buffered answer.
+const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
+
+/// The gateway of one API.
+pub struct Gateway {
+    api: Api,
+    routes: Routes,
+    throttles: Option<Throttles>,
+    functions: Functions,
+}
+
+/// What is known about a request before anything answers it.
+struct Asked<'r> {
+    /// The id API Gateway gives each request.
+    gateway_id: String,
+    method: &'r http::Method,
+    uri: &'r http::Uri,
+    headers: &'r HeaderMap,
+    source: IpAddr,
+}
+
+impl Gateway {
+    /// A gateway before `functions`; `throttled` says whether the template's throttles hold.
+    pub fn new(api: Api, functions: Functions, throttled: bool) -> Self {
+        Self {
+            routes: Routes::new(&api.routes),
+            throttles: throttled.then(|| Throttles::new(&api)),
+            functions,
+            api,
+        }
+    }
+
+    /// Answers one request that came from `source`.
+    pub async fn answer<B>(self: Arc<Self>, request: Request<B>, source: IpAddr) -> Response
+    where
+        B: hyper::body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
+    {
+        let (parts, body) = request.into_parts();
+        let asked = Asked {
+            gateway_id: uuid::Uuid::new_v4().to_string(),
+            method: &parts.method,
+            uri: &parts.uri,
+            headers: &parts.headers,
+            source,
+        };
+        let mut response = match self.admit(&asked) {
+            Ok(matched) => self.integrate(&asked, &matched, body).await,
+            Err(refusal) => refusal,
+        };
+        own::stamp(&mut response, &asked);
+        response
+    }
+
+    /// Everything that is decided before the body is read.
+    fn admit(&self, asked: &Asked<'_>) -> Result<Matched<'_>, Response> {
+        let own = Own::new(&self.api, asked);
+        if event::header_bytes(asked) > HEADER_BYTES_MAX {
+            return Err(own.headers_too_large());
+        }
+        if !event::host_is_sound(asked) {
+            return Err(own.response(Kind::BadRequest));
+        }
+        let Some(matched) = self.routes.find(asked.uri.path(), asked.method.as_str()) else {
+            return Err(own.response(Kind::MissingAuthenticationToken));
+        };
+        let is_admitted = self
+            .throttles
+            .as_ref()
+            .is_none_or(|t| t.admit(matched.resource, asked.method.as_str(), now()));
+        if is_admitted {
+            Ok(matched)
+        } else {
+            Err(own.response(Kind::Throttled))
+        }
+    }
+
+    async fn integrate<B>(&self, asked: &Asked<'_>, matched: &Matched<'_>, body: B) -> Response
+    where
+        B: hyper::body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
+    {
+        let own = Own::new(&self.api, asked);
+        let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => return own.response(Kind::RequestTooLarge),
+            Err(_) => return own.response(Kind::BadRequest),
+        };
+        match matched.integration {
+            Integration::Mock(mock) => own.mock(mock),
+            Integration::Function { function, streams } => match self.functions.get(function) {
+                Some(loaded) => self.invoke(asked, matched, loaded, *streams, &body).await,
+                None => own.response(Kind::IntegrationFailure),
+            },
+        }
+    }
+
+    async fn invoke(
+        &self,
+        asked: &Asked<'_>,
+        matched: &Matched<'_>,
+        loaded: &Loaded,
+        streams: bool,
+        body: &Bytes,
+    ) -> Response {
+        let own = Own::new(&self.api, asked);
+        let event = event::proxy(&self.api, asked, matched, body).to_string();
+        if event.len() > PAYLOAD_BYTES_MAX {
+            return own.response(Kind::RequestTooLarge);
+        }
+        let payload = match event::received(&event, loaded) {
+            Ok(payload) => payload,
+            Err(error) => {
+                tracing::error!(function = loaded.declared.binary, %error, "the event was not understood");
+                return own.response(Kind::IntegrationFailure);
+            }
+        };
+        let limit = loaded.declared.timeout;
+        let limit = if streams {
+            limit
+        } else {
+            limit.min(INTEGRATION_TIMEOUT)
+        };
+        match call(&loaded.function, payload, streams, limit).await {
+            Ok(Some(response)) => response,
+            Ok(None) => own.response(Kind::IntegrationFailure),
+            Err(error) => {
+                tracing::error!(function = loaded.declared.binary, %error, path = asked.uri.path(), "an invocation failed");
+                own.response(match error {
+                    Failed::TimedOut(_) => Kind::IntegrationTimeout,
+                    Failed::Panicked(_) => Kind::IntegrationFailure,
+                })
+            }
+        }
+    }
+}
+
+/// Invokes an HTTP function; nothing when what it answers is no response.
+async fn call(
+    function: &Function,
+    payload: LambdaRequest,
+    streams: bool,
+    limit: Duration,
+) -> Result<Option<Response>, Failed> {
+    let Function::Http(router) = function else {
+        return Ok(None);
+    };
+    let event = LambdaEvent::new(payload, Context::default());
+    if streams {
+        let answer = platform::function::streaming(router.clone()).call(event);
+        let answer = invoke::run(limit, answer).await?;
+        return Ok(answer.ok().map(answer::streamed));
+    }
+    // A router is always ready, so the service need not be asked first.
+    let answer = platform::function::buffered(router.clone()).call(event);
+    let answer = invoke::run(limit, async move {
+        answer
+            .await
+            .ok()
+            .and_then(|answer| serde_json::to_vec(&answer).ok())
+    });
+    let json = answer.await?.filter(|json| json.len() <= PAYLOAD_BYTES_MAX);
+    Ok(json.and_then(|json| answer::buffered(&json)))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the gateway is AWS's side: it keeps its own time"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn plain(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,115 @@
+//! HTTP in front of the gateway.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::Response;
+use cloud::Cloud;
+use http::{HeaderValue, Method, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::{Gateway, event, plain};
+use crate::stop::Stop;
+
+/// A client that has not sent its headers by then is let go.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(15);
+/// Requests under way get this long to finish when the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves `gateway`, and the local cloud's own endpoints, until it has to stop; then lets requests under way end.
+pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, cloud: Cloud, mut stop: Stop) {
+    let mut connections = JoinSet::new();
+    let on_stop = stop.clone();
+    loop {
+        tokio::select! {
+            () = stop.requested() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let server = (Arc::clone(&gateway), cloud.clone(), on_stop.clone());
+                    connections.spawn(connection(stream, peer.ip(), server));
+                }
+                // Out of file handles, most likely: give others time to finish.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            },
+        }
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, drained).await.is_err() {
+        tracing::warn!("requests were still under way when the server stopped");
+    }
+}
+
+type Server = (Arc<Gateway>, Cloud, Stop);
+
+async fn connection(stream: TcpStream, peer: IpAddr, (gateway, cloud, mut stop): Server) {
+    // Small answers must not wait for more.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request: http::Request<Incoming>| {
+        let (gateway, cloud) = (Arc::clone(&gateway), cloud.clone());
+        async move { Ok::<_, Infallible>(answer(gateway, &cloud, request, peer).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    // A client that goes away is no event.
+    tokio::select! {
+        _ = &mut connection => {}
+        () = stop.requested() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+async fn answer(
+    gateway: Arc<Gateway>,
+    cloud: &Cloud,
+    request: http::Request<Incoming>,
+    peer: IpAddr,
+) -> Response {
+    match request.uri().path() {
+        "/_local/mail" => mail(cloud, &request),
+        _ => gateway.answer(request, peer).await,
+    }
+}
+
+/// `GET /_local/mail?to=`: the mail sent so far, newest last. This endpoint exists in the local cloud only.
+fn mail(cloud: &Cloud, request: &http::Request<Incoming>) -> Response {
+    if request.method() != Method::GET {
+        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "");
+        response
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("GET"));
+        return response;
+    }
+    let query = request.uri().query().unwrap_or_default();
+    // A `+` in an address is a `+`: people paste addresses unescaped.
+    let to = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("to="))
+        .map(event::decode);
+    let to = to.filter(|to| !to.is_empty());
+    let (status, body) = match cloud.mail(to.as_deref()) {
+        Ok(mail) => (StatusCode::OK, json!(mail)),
+        Err(error) => {
+            tracing::error!(%error, "mail could not be read");
+            (StatusCode::INTERNAL_SERVER_ERROR, json!([]))
+        }
+    };
+    let mut response = plain(status, body.to_string());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

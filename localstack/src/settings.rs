@@ -1,0 +1,111 @@
+//! What the environment says.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use platform::config::{ConfigError, Reader, Vars};
+
+/// The local cloud's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `GROUNDWORK_ADDR`: where the API answers.
+    pub addr: SocketAddr,
+    /// `GROUNDWORK_AWS_ADDR`: where the AWS APIs answer.
+    pub aws_addr: SocketAddr,
+    /// `GROUNDWORK_DATA_DIR`: where everything is kept.
+    pub data_dir: PathBuf,
+    /// `GROUNDWORK_TEMPLATE`: the template; without it `template.yaml` here, else the workspace's.
+    pub template: Option<PathBuf>,
+    /// `GROUNDWORK_LIMITS`: `off` lifts the gateway's throttles, for load tests.
+    pub limits: bool,
+    /// `LOG_LEVEL`: what is logged, and what functions log.
+    pub log_level: String,
+}
+
+impl Settings {
+    /// Reads them all.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub fn read(vars: &Vars) -> Result<Self, ConfigError> {
+        let mut env = Reader::new(vars);
+        let addr = env.or("GROUNDWORK_ADDR", "127.0.0.1:8080");
+        let aws_addr = env.or("GROUNDWORK_AWS_ADDR", "127.0.0.1:4566");
+        let data_dir = env.or("GROUNDWORK_DATA_DIR", ".groundwork");
+        let limits: Option<Switch> = env.or("GROUNDWORK_LIMITS", "on");
+        let log_level: Option<Level> = env.or("LOG_LEVEL", "info");
+        let template = vars.get("GROUNDWORK_TEMPLATE").map(PathBuf::from);
+        env.finish(|| {
+            Some(Self {
+                addr: addr?,
+                aws_addr: aws_addr?,
+                data_dir: data_dir?,
+                template,
+                limits: limits?.0,
+                log_level: log_level?.0,
+            })
+        })
+    }
+}
+
+struct Switch(bool);
+
+impl std::str::FromStr for Switch {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "on" => Ok(Self(true)),
+            "off" => Ok(Self(false)),
+            _ => Err("must be on or off"),
+        }
+    }
+}
+
+struct Level(String);
+
+impl std::str::FromStr for Level {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "error" | "warn" | "info" | "debug" | "trace" => Ok(Self(text.to_owned())),
+            _ => Err("must be error, warn, info, debug or trace"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(vars: &[(&str, &str)]) -> Result<Settings, String> {
+        let vars: Vars = vars
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        Settings::read(&vars).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn defaults_are_the_loopback() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.addr.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.aws_addr.to_string(), "127.0.0.1:4566");
+        assert!(settings.limits);
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let error = read(&[
+            ("GROUNDWORK_ADDR", "8080"),
+            ("GROUNDWORK_LIMITS", "no"),
+            ("LOG_LEVEL", "loud"),
+        ])
+        .unwrap_err();
+        for name in ["GROUNDWORK_ADDR", "GROUNDWORK_LIMITS", "LOG_LEVEL"] {
+            assert!(error.contains(name), "{error}");
+        }
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}

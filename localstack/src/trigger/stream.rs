@@ -1,0 +1,204 @@
+//! From a table's stream to its function, in order and at least once.
+//!
+//! How far the function has come is noted after each batch, so a process that was killed goes on where it stopped.
+
+use std::time::Duration;
+
+use aws_lambda_events::dynamodb::Event as StreamEvent;
+use aws_lambda_events::streams::DynamoDbEventResponse;
+use cloud::Cloud;
+use cloud::template::{Event, Function, StreamStart};
+use platform::function::StreamHandler;
+use serde_json::{Value, json};
+
+use crate::invoke;
+use crate::stop::Stop;
+
+/// How long an empty stream is left alone. AWS polls four times a second.
+const IDLE: Duration = Duration::from_millis(100);
+const PAUSE_MIN: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// One function at one stream.
+pub(super) struct Poller {
+    cloud: Cloud,
+    function: Function,
+    handler: StreamHandler,
+    table: String,
+    batch_size: usize,
+    start: StreamStart,
+    reports_failures: bool,
+    retries: Option<u32>,
+    bisect: bool,
+}
+
+/// How a batch went.
+enum Outcome {
+    /// All of it.
+    Done,
+    /// Up to, but not including, this record.
+    DoneBefore(usize),
+    /// Nothing.
+    Failed(String),
+}
+
+impl Poller {
+    /// A poller for a stream event.
+    pub(super) fn new(cloud: Cloud, function: Function, event: &Event, handler: StreamHandler) -> Self {
+        let mut poller = Self {
+            cloud,
+            function,
+            handler,
+            table: String::new(),
+            batch_size: 100,
+            start: StreamStart::TrimHorizon,
+            reports_failures: false,
+            retries: None,
+            bisect: false,
+        };
+        if let Event::Stream {
+            table,
+            batch_size,
+            start,
+            reports_failures,
+            retries,
+            bisect,
+        } = event
+        {
+            poller.table.clone_from(table);
+            poller.batch_size = *batch_size;
+            poller.start = *start;
+            poller.reports_failures = *reports_failures;
+            poller.retries = *retries;
+            poller.bisect = *bisect;
+        }
+        poller
+    }
+
+    /// Polls until everything has to end.
+    pub(super) async fn run(self, mut stop: Stop) {
+        let mut size = self.batch_size;
+        let mut failures = 0_u32;
+        loop {
+            let wait = match self.step(size, failures).await {
+                Ok(Step::Empty) => IDLE,
+                Ok(Step::Forward) => {
+                    (size, failures) = (self.batch_size, 0);
+                    Duration::ZERO
+                }
+                Ok(Step::Again { batch }) => {
+                    failures += 1;
+                    size = if self.bisect { (batch / 2).max(1) } else { batch };
+                    PAUSE_MIN.saturating_mul(1 << failures.min(16)).min(PAUSE_MAX)
+                }
+                Err(error) => {
+                    tracing::error!(function = self.function.binary, table = self.table, %error, "a stream cannot be read");
+                    PAUSE_MAX
+                }
+            };
+            if !stop.pause(wait).await {
+                return;
+            }
+        }
+    }
+
+    async fn step(&self, size: usize, failures: u32) -> Result<Step, cloud::CloudError> {
+        let position = self.position()?;
+        let records = self
+            .cloud
+            .stream_records(&self.table, position.as_deref(), size)?;
+        let Some(last) = records.last() else {
+            return Ok(Step::Empty);
+        };
+        match self.invoke(&records).await {
+            Outcome::Done => {
+                self.advance(last)?;
+                Ok(Step::Forward)
+            }
+            Outcome::DoneBefore(at) if at > 0 => {
+                self.advance(&records[at - 1])?;
+                Ok(Step::Forward)
+            }
+            outcome => {
+                if let Outcome::Failed(error) = outcome {
+                    tracing::error!(
+                        function = self.function.binary,
+                        table = self.table,
+                        error,
+                        "a stream batch failed"
+                    );
+                }
+                if self.retries.is_some_and(|retries| failures >= retries) {
+                    // AWS throws the records away as well; what matters is sent again by a sweeper.
+                    tracing::error!(
+                        function = self.function.binary,
+                        table = self.table,
+                        "stream records are given up"
+                    );
+                    self.advance(if self.reports_failures { &records[0] } else { last })?;
+                    return Ok(Step::Forward);
+                }
+                Ok(Step::Again { batch: records.len() })
+            }
+        }
+    }
+
+    async fn invoke(&self, records: &[Value]) -> Outcome {
+        let event: StreamEvent = match serde_json::from_value(json!({ "Records": records })) {
+            Ok(event) => event,
+            Err(error) => return Outcome::Failed(format!("the event was not understood: {error}")),
+        };
+        match invoke::run(self.function.timeout, (self.handler)(event)).await {
+            Ok(answer) if self.reports_failures => first_failure(&answer, records),
+            Ok(_) => Outcome::Done,
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+
+    fn position(&self) -> Result<Option<String>, cloud::CloudError> {
+        let noted = self.cloud.note(&self.note())?;
+        if noted.is_some() || self.start == StreamStart::TrimHorizon {
+            return Ok(noted);
+        }
+        let end = self.cloud.stream_end(&self.table)?;
+        if let Some(end) = &end {
+            self.cloud.set_note(&self.note(), end)?;
+        }
+        Ok(end)
+    }
+
+    fn advance(&self, record: &Value) -> Result<(), cloud::CloudError> {
+        self.cloud.set_note(&self.note(), sequence(record))
+    }
+
+    fn note(&self) -> String {
+        format!("stream/{}/{}", self.function.logical_id, self.table)
+    }
+}
+
+enum Step {
+    Empty,
+    Forward,
+    Again { batch: usize },
+}
+
+/// Where the stream goes on. As on AWS, naming a record that is not in the batch means: none was handled.
+fn first_failure(answer: &DynamoDbEventResponse, records: &[Value]) -> Outcome {
+    let named: Vec<Option<usize>> = answer
+        .batch_item_failures
+        .iter()
+        .map(|f| {
+            records
+                .iter()
+                .position(|r| Some(sequence(r)) == f.item_identifier.as_deref())
+        })
+        .collect();
+    match named.iter().copied().collect::<Option<Vec<usize>>>() {
+        Some(at) => at.into_iter().min().map_or(Outcome::Done, Outcome::DoneBefore),
+        None => Outcome::DoneBefore(0),
+    }
+}
+
+fn sequence(record: &Value) -> &str {
+    record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default()
+}
