@@ -98,10 +98,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = entries.next_key::<String>()? {
             let value = entries.next_value_seed(inner)?;
             if object.contains_key(&name) {
-                return Err(de::Error::custom(format_args!(
-                    "the name {:?} stands twice",
-                    name
-                )));
+                return Err(de::Error::custom(format_args!("the name {name:?} stands twice")));
             }
             object.insert(name, value);
         }

@@ -3,6 +3,8 @@
 //! Nothing here knows of AWS, HTTP, async, the environment or a clock: a decision takes values and
 //! [`Timestamp`] `now`, and returns values.
 
+#![warn(missing_docs)]
+
 pub mod claims;
 pub mod error;
 pub mod id;

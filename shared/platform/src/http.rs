@@ -151,7 +151,7 @@ async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> 
             &response,
             edge.clock().now().since(info.now).as_millis(),
             edge.store().meter().take(),
-        )
+        );
     });
     response = problem::render(response, &path, &info.request_id);
     let headers = response.headers_mut();

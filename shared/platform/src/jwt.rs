@@ -26,6 +26,7 @@ pub fn install() {
     let _ = PROVIDER.install_default();
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the provider's signature")]
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> jsonwebtoken::errors::Result<Box<dyn JwtSigner>> {
     match algorithm {
         Algorithm::EdDSA => Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.as_bytes())
@@ -38,6 +39,7 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> jsonwebtoken::errors::Res
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the provider's signature")]
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> jsonwebtoken::errors::Result<Box<dyn JwtVerifier>> {
     use jsonwebtoken::DecodingKeyKind;
     match (algorithm, key.kind()) {

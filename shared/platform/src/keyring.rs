@@ -161,6 +161,7 @@ impl Keyring {
         self.keys.keys()
     }
 
+    /// The key of that name.
     pub fn get(&self, kid: &Kid) -> Option<&[u8; KEY_BYTES]> {
         self.keys.get(kid).map(|key| &**key)
     }
@@ -255,6 +256,7 @@ impl KeyedHash {
         Self(hash)
     }
 
+    /// The hash itself.
     pub fn bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
     }
@@ -307,7 +309,7 @@ pub fn token_bytes(prefix: &str, text: &str) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 #[cfg(test)]
-pub mod tests {
+mod tests {
     use super::*;
 
     /// Two keys; `current` names the one in use.

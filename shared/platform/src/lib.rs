@@ -5,6 +5,8 @@
 //! [`Allowed<P>`] names the permission and holds the tenant, [`Json<T>`] and [`Create<T>`] hold a body that is
 //! already right, and every error becomes a problem document in one place.
 
+#![warn(missing_docs)]
+
 pub mod auth;
 pub mod boot;
 pub mod clock;

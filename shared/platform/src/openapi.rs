@@ -127,7 +127,7 @@ fn complete_operation(operation: &mut Operation) {
             .entry(status.to_owned())
             .or_insert_with(|| problem(description));
     }
-    for response in operation.responses.responses.iter_mut() {
+    for response in &mut operation.responses.responses {
         as_problem(response);
     }
     if !is_public {

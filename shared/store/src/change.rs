@@ -81,7 +81,7 @@ const ATTEMPTS: u32 = 8;
 
 impl Change {
     /// A change called `action` (`noun.verb`), done to `target_id` of kind `target_kind`.
-    pub fn new(action: &'static str, target_kind: &'static str, target_id: impl ToString) -> Self {
+    pub fn new(action: &'static str, target_kind: &'static str, target_id: impl std::fmt::Display) -> Self {
         Self {
             action,
             target: (target_kind, target_id.to_string()),

@@ -1,7 +1,10 @@
 //! What describes no state of the domain and expires by itself: counters of failed attempts, claims, leases.
 //! It is written without an audit entry, and only to its own table.
 
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use aws_sdk_dynamodb::{
+    operation::{delete_item::DeleteItemError, put_item::PutItemError},
+    types::ReturnConsumedCapacity,
+};
 use kernel::{Error, Result};
 
 use crate::{
@@ -42,7 +45,7 @@ impl Store {
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
             {
                 Ok(None)
             }
@@ -65,7 +68,7 @@ impl Store {
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(|error| error.is_conditional_check_failed_exception()) => {}
+                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) => {}
             Err(error) => return Err(translate("delete an ephemeral item", error)),
         }
         Ok(())

@@ -5,6 +5,8 @@
 //! the items, the audit entry, the outbox messages and the recorded answer to the DynamoDB in one transaction.
 //! The exception is [`ephemeral`]: counters and leases that describe no state of the domain and expire by themselves.
 
+#![warn(missing_docs)]
+
 pub mod audit;
 mod change;
 mod client;

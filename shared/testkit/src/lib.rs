@@ -1,5 +1,7 @@
 //! For tests only: a function's real router on an embedded cloud of its own. No ports, no clean-up.
 
+#![warn(missing_docs)]
+
 mod app;
 mod request;
 

@@ -125,6 +125,10 @@ impl Answer {
     /// # Panics
     /// When it has not; the message shows the body.
     #[track_caller]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "asserting the status is use enough"
+    )]
     pub fn expect(self, status: u16) -> Self {
         let body = String::from_utf8_lossy(&self.body);
         assert_eq!(
