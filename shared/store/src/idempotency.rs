@@ -134,11 +134,8 @@ impl Store {
     /// runs.
     pub async fn claim(&self, scope: &str, fingerprint: &str, now: Timestamp) -> Result<Begun> {
         let key = Record::key_of(scope);
-        let old = self
-            .get_consistent::<Record>(&key)
-            .await?
-            .filter(|old| old.expires > now);
-        if let Some(old) = &old {
+        let old = self.get_consistent::<Record>(&key).await?;
+        if let Some(old) = old.as_ref().filter(|old| old.expires > now) {
             if old.fingerprint != fingerprint {
                 return Err(Error::invalid(
                     "Idempotency-Key",

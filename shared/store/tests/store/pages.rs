@@ -1,0 +1,76 @@
+//! Lists: complete, in order, stable while others insert.
+
+use kernel::{Error, Limit};
+use proptest::prelude::*;
+use store::{Change, Query, Store};
+
+use crate::note::{Note, actor, store};
+
+async fn add(store: &Store, name: &str) {
+    let change = Change::new("note.create", "note", name)
+        .create(&Note::new(name, ""), Error::conflict("exists", "it exists"));
+    store.commit(&actor(), change).await.unwrap();
+}
+
+fn limit(n: u8) -> Limit {
+    n.to_string().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_query_is_refused() {
+    let (store, _cloud) = store();
+    for n in 0..3 {
+        add(&store, &format!("{n}")).await;
+    }
+    let page = store.page(&Note::all(), limit(1), None).await.unwrap();
+    let cursor = page.next_cursor.unwrap();
+    for other in [
+        Note::all().newest_first(),
+        Query::table("board#c", "note#"),
+        Query::table("board#b", "note#1"),
+    ] {
+        let refused = store.page(&other, limit(1), Some(&cursor)).await;
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{other:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Whatever is inserted while somebody pages through: what was there before is seen exactly once, in order.
+    #[test]
+    fn every_item_is_seen_once_under_inserts(
+        names in proptest::collection::btree_set("[a-z]{1,3}", 1..12),
+        inserts in proptest::collection::btree_set("[A-Z]{1,3}|[a-z]{4}", 0..6),
+        size in 1_u8..5,
+        is_newest_first in any::<bool>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (store, _cloud) = store();
+            for name in &names {
+                add(&store, name).await;
+            }
+            let query = if is_newest_first { Note::all().newest_first() } else { Note::all() };
+            let (mut seen, mut cursor, mut inserts) = (Vec::new(), None, inserts.iter());
+            loop {
+                let page = store.page(&query, limit(size), cursor.as_deref()).await.unwrap();
+                assert!(page.items.len() <= usize::from(size));
+                seen.extend(page.items.into_iter().map(|note| note.name));
+                if let Some(name) = inserts.next() {
+                    add(&store, name).await;
+                }
+                match page.next_cursor {
+                    Some(next) => cursor = Some(next),
+                    None => break,
+                }
+            }
+            let mut expected: Vec<String> = names.iter().cloned().collect();
+            if is_newest_first {
+                expected.reverse();
+            }
+            seen.retain(|name| names.contains(name));
+            assert_eq!(seen, expected);
+        });
+    }
+}
