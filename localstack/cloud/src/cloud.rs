@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::client::InProcess;
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::dynamo::{Tokens, Upkeep};
 use crate::mail::{Mail, Mailbox};
 use crate::s3::S3;
 use crate::secrets::Secrets;
@@ -64,6 +65,8 @@ pub struct Cloud {
 
 struct Inner {
     dynamo: Database,
+    tokens: Tokens,
+    upkeep: Option<Upkeep>,
     db: Arc<Db>,
     clock: Clock,
     sqs: Sqs,
@@ -87,7 +90,7 @@ impl Cloud {
     pub fn memory(template: &Template) -> Result<Self, CloudError> {
         let clock = Clock::default();
         let dynamo = Database::memory_with_clock(Arc::new(clock.clone()))?;
-        Self::assemble(template, dynamo, Db::memory()?, clock)
+        Self::assemble(template, dynamo, None, Db::memory()?, clock)
     }
 
     /// The cloud kept in `data_dir`, which is made when it is missing. What `template` declares and the folder does
@@ -104,18 +107,22 @@ impl Cloud {
             source,
         };
         make_data_dir(data_dir).map_err(folder)?;
-        let dynamo = Database::new(&data_dir.join("dynamodb.sqlite").to_string_lossy())?;
+        let path = data_dir.join("dynamodb.sqlite");
+        let dynamo = Database::new(&path.to_string_lossy())?;
         // Named for imports, but what it sets is `synchronous = NORMAL` (see `Db::open`) and SQLite's other defaults.
         dynamo.disable_bulk_loading()?;
-        Self::assemble(
-            template,
-            dynamo,
-            Db::open(&data_dir.join("cloud.sqlite"))?,
-            Clock::default(),
-        )
+        let upkeep = Upkeep::open(&path)?;
+        let db = Db::open(&data_dir.join("cloud.sqlite"))?;
+        Self::assemble(template, dynamo, Some(upkeep), db, Clock::default())
     }
 
-    fn assemble(template: &Template, dynamo: Database, db: Db, clock: Clock) -> Result<Self, CloudError> {
+    fn assemble(
+        template: &Template,
+        dynamo: Database,
+        upkeep: Option<Upkeep>,
+        db: Db,
+        clock: Clock,
+    ) -> Result<Self, CloudError> {
         let db = Arc::new(db);
         let inner = Inner {
             sqs: Sqs::new(Arc::clone(&db), clock.clone()),
@@ -123,6 +130,8 @@ impl Cloud {
             s3: S3::new(Arc::clone(&db), clock.clone()),
             mailbox: Mailbox::new(Arc::clone(&db), clock.clone()),
             calls: Mutex::default(),
+            tokens: Tokens::default(),
+            upkeep,
             dynamo,
             db,
             clock,
@@ -158,7 +167,7 @@ impl Cloud {
         let operation = operation(&request).to_owned();
         self.count(service, &operation);
         match service {
-            Service::Dynamo => dynamo::call(&self.inner.dynamo, &operation, &request),
+            Service::Dynamo => dynamo::call(&self.inner.dynamo, &self.inner.tokens, &operation, &request),
             Service::Sqs => self.inner.sqs.call(&operation, request.body()).await,
             Service::Secrets => self.inner.secrets.call(&operation, request.body()),
             Service::Mail => self.inner.mailbox.call(&request),
@@ -227,11 +236,15 @@ impl Cloud {
         Ok(self.inner.db.set_note(name, value)?)
     }
 
-    /// Deletes the items whose time to live is over; how many there were. AWS does this in the background.
+    /// Deletes the items whose time to live is over, and the stream records older than a day; how many items there
+    /// were. AWS does this in the background.
     ///
     /// # Errors
     /// When the database fails.
     pub fn sweep_expired(&self) -> Result<usize, CloudError> {
+        if let Some(upkeep) = &self.inner.upkeep {
+            upkeep.trim(self.inner.clock.now())?;
+        }
         Ok(self.inner.dynamo.sweep_ttl()?)
     }
 

@@ -3,10 +3,16 @@
 //! dynoxide's database is synchronous behind one mutex. Calls run on the caller's thread all the same: one takes
 //! 10–100 µs, about what a hop to a blocking thread costs, and a hop would also hand the mutex from thread to thread.
 
+mod tokens;
+mod upkeep;
+
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+pub(crate) use tokens::Tokens;
+pub(crate) use upkeep::Upkeep;
 
 use crate::template::names::{ACCOUNT, REGION};
 use crate::wire::{Reply, Request, reply};
@@ -16,11 +22,15 @@ const JSON: &str = "application/x-amz-json-1.0";
 const FOREIGN_ARN: &str = "arn:aws:dynamodb:dynoxide:000000000000:";
 
 /// Answers one `DynamoDB` or `DynamoDB` Streams request.
-pub(crate) fn call(db: &Database, operation: &str, request: &Request) -> Reply {
+pub(crate) fn call(db: &Database, tokens: &Tokens, operation: &str, request: &Request) -> Reply {
     let Ok(body) = std::str::from_utf8(request.body()) else {
         return fault(operation, &DynoxideError::SerializationException(String::new()));
     };
-    match run(db, operation, body) {
+    let result = match operation {
+        "TransactWriteItems" => tokens.transact(db, body),
+        _ => run(db, operation, body),
+    };
+    match result {
         Ok(json) if describes_tables(operation) => reply(200, JSON, with_own_arns(&json)),
         Ok(json) => reply(200, JSON, json),
         Err(e) => fault(operation, &e),
@@ -64,7 +74,6 @@ fn run(db: &Database, operation: &str, body: &str) -> dynoxide::Result<String> {
         "Scan" => answer(db.scan(input(body)?)?),
         "BatchGetItem" => answer(db.batch_get_item(input(body)?)?),
         "BatchWriteItem" => answer(db.batch_write_item(input(body)?)?),
-        "TransactWriteItems" => answer(db.transact_write_items(input(body)?)?),
         "TransactGetItems" => answer(db.transact_get_items(input(body)?)?),
         "CreateTable" => answer(db.create_table(input(body)?)?),
         "UpdateTable" => answer(db.update_table(input(body)?)?),

@@ -313,3 +313,38 @@ fn a_cloud_in_memory_takes_milliseconds() {
     println!("one cloud in memory: {each:?}");
     assert!(each < Duration::from_millis(100), "{each:?}");
 }
+
+#[tokio::test]
+async fn a_transaction_with_a_token_happens_once() {
+    let cloud = in_memory();
+    let client = Client::new(&cloud.sdk_config());
+    let add = |amount: &str| {
+        let update = Update::builder()
+            .table_name(TABLE)
+            .key("pk", s("sum"))
+            .key("sk", s("x"))
+            .update_expression("ADD n :n")
+            .expression_attribute_values(":n", AttributeValue::N(amount.to_owned()))
+            .build()
+            .unwrap();
+        let item = TransactWriteItem::builder().update(update).build();
+        client
+            .transact_write_items()
+            .client_request_token("once")
+            .transact_items(item)
+            .send()
+    };
+    add("1").await.unwrap();
+    add("1").await.unwrap();
+    let other = add("2").await.unwrap_err().into_service_error();
+    assert!(other.is_idempotent_parameter_mismatch_exception(), "{other:?}");
+    let sum = client
+        .get_item()
+        .table_name(TABLE)
+        .key("pk", s("sum"))
+        .key("sk", s("x"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(sum.item.unwrap()["n"], AttributeValue::N("1".to_owned()));
+}
