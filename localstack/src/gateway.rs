@@ -181,24 +181,29 @@ async fn call(
     streams: bool,
     limit: Duration,
 ) -> Result<Option<Response>, Failed> {
-    let Function::Http(router) = function else {
+    let Function::Http(router) = function.clone() else {
         return Ok(None);
     };
     let event = LambdaEvent::new(payload, Context::default());
+    // A router is always ready, so the services need not be asked first. They are called inside the invocation
+    // because reading an event can panic as well.
     if streams {
-        let answer = platform::function::streaming(router.clone()).call(event);
-        let answer = invoke::run(limit, answer).await?;
-        return Ok(answer.ok().map(answer::streamed));
+        let invocation = async move {
+            let answer = platform::function::streaming(router).call(event);
+            answer.await
+        };
+        return Ok(invoke::run(limit, invocation).await?.ok().map(answer::streamed));
     }
-    // A router is always ready, so the service need not be asked first.
-    let answer = platform::function::buffered(router.clone()).call(event);
-    let answer = invoke::run(limit, async move {
+    let invocation = async move {
+        let answer = platform::function::buffered(router).call(event);
         answer
             .await
             .ok()
             .and_then(|answer| serde_json::to_vec(&answer).ok())
-    });
-    let json = answer.await?.filter(|json| json.len() <= PAYLOAD_BYTES_MAX);
+    };
+    let json = invoke::run(limit, invocation)
+        .await?
+        .filter(|json| json.len() <= PAYLOAD_BYTES_MAX);
     Ok(json.and_then(|json| answer::buffered(&json)))
 }
 

@@ -194,14 +194,29 @@ fn host(asked: &Asked<'_>) -> String {
 
 /// AWS reaches an API by its host name; a request without a sound one would not arrive.
 pub(super) fn host_is_sound(asked: &Asked<'_>) -> bool {
+    let authority = host(asked);
     let legal = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-    let host = host(asked);
-    !host.is_empty()
-        && asked.headers.get_all(header::HOST).iter().count() <= 1
-        && host.chars().all(legal)
-        && format!("http://{host}/")
-            .parse::<http::Uri>()
-            .is_ok_and(|uri| uri.host().is_some_and(|h| !h.is_empty()))
+    if asked.headers.get_all(header::HOST).iter().count() > 1 || !authority.chars().all(legal) {
+        return false;
+    }
+    if asked
+        .headers
+        .get(header::HOST)
+        .is_some_and(|named| named.to_str().is_err())
+    {
+        return false;
+    }
+    let Ok(authority) = authority.parse::<http::uri::Authority>() else {
+        return false;
+    };
+    let host = authority.host();
+    let has_sound_port = authority.port_u16().is_some() || host == authority.as_str();
+    // What ends in a number is an IPv4 address, or nothing.
+    let is_address = host
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    has_sound_port && !host.is_empty() && (!is_address || host.parse::<std::net::Ipv4Addr>().is_ok())
 }
 
 /// The bytes API Gateway counts against its limit for headers.

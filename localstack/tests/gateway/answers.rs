@@ -1,0 +1,160 @@
+//! What a client sees of a function's answer, and of its failures.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::response::AppendHeaders;
+use axum::routing::get;
+use futures_util::stream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::client::send;
+use crate::start;
+
+#[tokio::test]
+async fn status_headers_and_bytes_come_back() {
+    let answer = || async {
+        let cookies = AppendHeaders([("set-cookie", "a=1"), ("set-cookie", "b=2"), ("etag", "\"1\"")]);
+        (
+            StatusCode::IM_A_TEAPOT,
+            cookies,
+            Bytes::from_static(b"\x00\xff\xfe"),
+        )
+    };
+    let running = start(Router::new().route("/things", get(answer)), true).await;
+    let answer = send(running.addr, "GET /things", &[], b"").await;
+    assert_eq!(
+        (answer.status, answer.body.as_slice()),
+        (418, &b"\x00\xff\xfe"[..])
+    );
+    let cookies: Vec<_> = answer
+        .headers
+        .iter()
+        .filter(|(n, _)| n == "set-cookie")
+        .map(|(_, v)| v.as_str())
+        .collect();
+    assert_eq!(cookies, ["a=1", "b=2"]);
+    assert_eq!(answer.header("etag"), Some("\"1\""));
+    assert!(answer.header("x-amzn-requestid").is_some());
+}
+
+#[tokio::test]
+async fn a_panic_costs_one_request() {
+    let router = Router::new()
+        .route("/panic", get(|| async { panic!("on purpose") as StatusCode }))
+        .route("/things", get(|| async { "fine" }));
+    let running = start(router, true).await;
+    let broken = send(running.addr, "GET /panic", &[], b"").await;
+    assert_eq!(
+        (broken.status, broken.json()["status"].as_u64()),
+        (502, Some(502))
+    );
+    assert_eq!(send(running.addr, "GET /things", &[], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_slow_function_is_given_up() {
+    let slow = || async { tokio::time::sleep(Duration::from_secs(30)).await };
+    let running = start(Router::new().route("/slow", get(slow)), true).await;
+    let answer = send(running.addr, "GET /slow", &[], b"").await;
+    assert_eq!(
+        (answer.status, answer.json()["status"].as_u64()),
+        (504, Some(504))
+    );
+}
+
+#[tokio::test]
+async fn an_answer_larger_than_lambda_gives_is_a_failure() {
+    let large = || async { vec![b'x'; 7 * 1024 * 1024] };
+    let running = start(Router::new().route("/things", get(large)), true).await;
+    assert_eq!(send(running.addr, "GET /things", &[], b"").await.status, 502);
+}
+
+#[tokio::test]
+async fn a_stream_arrives_as_it_is_written() {
+    let (first, second) = (Bytes::from_static(b"first"), Bytes::from_static(b"second"));
+    let release = std::sync::Arc::new(tokio::sync::Notify::new());
+    let gate = release.clone();
+    let router = Router::new().route(
+        "/stream",
+        get(move || async move {
+            let chunks = stream::unfold(0, move |n| {
+                let (gate, first, second) = (gate.clone(), first.clone(), second.clone());
+                async move {
+                    match n {
+                        0 => Some((Ok::<_, Infallible>(first), 1)),
+                        1 => {
+                            gate.notified().await;
+                            Some((Ok(second), 2))
+                        }
+                        _ => None,
+                    }
+                }
+            });
+            Body::from_stream(chunks)
+        }),
+    );
+    let running = start(router, true).await;
+    let mut stream = TcpStream::connect(running.addr).await.unwrap();
+    stream
+        .write_all(b"GET /stream HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut seen = String::new();
+    while !seen.contains("first") {
+        let mut buffer = [0; 1024];
+        let n = stream.read(&mut buffer).await.unwrap();
+        assert!(n > 0, "{seen}");
+        seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
+    }
+    assert!(!seen.contains("second"));
+    release.notify_one();
+    stream.read_to_string(&mut seen).await.unwrap();
+    assert!(seen.contains("second"), "{seen}");
+}
+
+#[tokio::test]
+async fn mail_is_read_at_the_local_endpoint() {
+    use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
+    let running = start(Router::new(), true).await;
+    let client = aws_sdk_sesv2::Client::new(&running.cloud.sdk_config());
+    for to in ["a+b@example.com", "c@example.com"] {
+        let part = |data: &str| Content::builder().data(data).build().unwrap();
+        let message = Message::builder()
+            .subject(part("s"))
+            .body(Body::builder().text(part("t")).build())
+            .build();
+        let mail = client.send_email().from_email_address("us@example.com");
+        let mail = mail.content(EmailContent::builder().simple(message).build());
+        mail.destination(Destination::builder().to_addresses(to).build())
+            .send()
+            .await
+            .unwrap();
+    }
+    for (query, count) in [
+        ("", 2),
+        ("?to=a+b@example.com", 1),
+        ("?to=a%2Bb%40example.com", 1),
+        ("?to=x@example.com", 0),
+    ] {
+        let answer = send(running.addr, &format!("GET /_local/mail{query}"), &[], b"")
+            .await
+            .json();
+        assert_eq!(answer.as_array().unwrap().len(), count, "{query}");
+    }
+    let answer = send(running.addr, "GET /_local/mail?to=c@example.com", &[], b"")
+        .await
+        .json();
+    assert_eq!(
+        (answer[0]["subject"].as_str(), answer[0]["text"].as_str()),
+        (Some("s"), Some("t"))
+    );
+    assert_eq!(
+        send(running.addr, "POST /_local/mail", &[], b"").await.status,
+        405
+    );
+}
