@@ -86,32 +86,27 @@ impl Gateway {
         };
         let mut response = match self.admit(&asked) {
             Ok(matched) => self.integrate(&asked, &matched, body).await,
-            Err(refusal) => refusal,
+            Err(refusal) => Own::new(&self.api, &asked).response(refusal),
         };
         own::stamp(&mut response, &asked);
         response
     }
 
     /// Everything that is decided before the body is read.
-    fn admit(&self, asked: &Asked<'_>) -> Result<Matched<'_>, Response> {
-        let own = Own::new(&self.api, asked);
+    fn admit(&self, asked: &Asked<'_>) -> Result<Matched<'_>, Kind> {
         if event::header_bytes(asked) > HEADER_BYTES_MAX {
-            return Err(own.headers_too_large());
+            return Err(Kind::HeadersTooLarge);
         }
         if !event::host_is_sound(asked) {
-            return Err(own.response(Kind::BadRequest));
+            return Err(Kind::BadRequest);
         }
-        let Some(matched) = self.routes.find(asked.uri.path(), asked.method.as_str()) else {
-            return Err(own.response(Kind::MissingAuthenticationToken));
-        };
-        let is_admitted = self
-            .throttles
-            .as_ref()
-            .is_none_or(|t| t.admit(matched.resource, asked.method.as_str(), now()));
-        if is_admitted {
+        let matched = self.routes.find(asked.uri.path(), asked.method.as_str());
+        let matched = matched.ok_or(Kind::MissingAuthenticationToken)?;
+        let throttles = self.throttles.as_ref();
+        if throttles.is_none_or(|t| t.admit(matched.resource, asked.method.as_str(), now())) {
             Ok(matched)
         } else {
-            Err(own.response(Kind::Throttled))
+            Err(Kind::Throttled)
         }
     }
 

@@ -81,8 +81,11 @@ impl StartError {
     /// The exit code, of sysexits.h: 78 configuration, 73 cannot create, 69 unavailable, 75 may pass.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Settings(_) | Self::Template(_) | Self::NoApi | Self::Trigger(_) => 78,
-            Self::Function(LoadError::Unknown { .. }) => 78,
+            Self::Settings(_)
+            | Self::Template(_)
+            | Self::NoApi
+            | Self::Trigger(_)
+            | Self::Function(LoadError::Unknown { .. }) => 78,
             Self::Function(LoadError::Boot { source, .. }) | Self::Operator(source) => source.exit_code(),
             Self::Folder { .. } | Self::Cloud(_) => 73,
             Self::Listen { .. } | Self::System(_) => 69,

@@ -16,7 +16,7 @@ use super::Asked;
 use super::route::Matched;
 use crate::invoke::Loaded;
 
-/// Tells lambda_http to leave the stage out of the path.
+/// Tells `lambda_http` to leave the stage out of the path.
 const IGNORE_STAGE: &str = "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH";
 
 /// The event.

@@ -15,6 +15,8 @@ pub(super) enum Kind {
     /// No resource, or no method on it.
     MissingAuthenticationToken,
     Throttled,
+    /// The request line and headers; AWS refuses them before the API, so no template has a word for it.
+    HeadersTooLarge,
     RequestTooLarge,
     UnsupportedMediaType,
     BadRequest,
@@ -27,7 +29,7 @@ impl Kind {
         match self {
             Self::MissingAuthenticationToken => "MISSING_AUTHENTICATION_TOKEN",
             Self::Throttled => "THROTTLED",
-            Self::RequestTooLarge => "REQUEST_TOO_LARGE",
+            Self::HeadersTooLarge | Self::RequestTooLarge => "REQUEST_TOO_LARGE",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::BadRequest => "BAD_REQUEST_PARAMETERS",
             Self::IntegrationTimeout => "INTEGRATION_TIMEOUT",
@@ -39,6 +41,7 @@ impl Kind {
         match self {
             Self::MissingAuthenticationToken => StatusCode::FORBIDDEN,
             Self::Throttled => StatusCode::TOO_MANY_REQUESTS,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -60,22 +63,23 @@ impl<'g> Own<'g> {
 
     /// The template's gateway response of that kind, else its default for the class, else AWS's own.
     pub(super) fn response(&self, kind: Kind) -> Response {
+        if kind == Kind::HeadersTooLarge {
+            return self.headers_too_large();
+        }
         let default = if kind.status().is_server_error() {
             "DEFAULT_5XX"
         } else {
             "DEFAULT_4XX"
         };
         let responses = &self.api.gateway_responses;
-        match responses.get(kind.name()).or_else(|| responses.get(default)) {
-            Some(declared) => self.declared(kind, declared),
-            None => {
-                let mut response = plain(kind.status(), json!({ "message": kind.name() }).to_string());
-                response
-                    .headers_mut()
-                    .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-                response
-            }
+        if let Some(declared) = responses.get(kind.name()).or_else(|| responses.get(default)) {
+            return self.declared(kind, declared);
         }
+        let mut response = plain(kind.status(), json!({ "message": kind.name() }).to_string());
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
     }
 
     fn declared(&self, kind: Kind, declared: &GatewayResponse) -> Response {
@@ -133,8 +137,7 @@ impl<'g> Own<'g> {
         response
     }
 
-    /// AWS refuses such a request before it reaches the API, so no template has a word for it.
-    pub(super) fn headers_too_large(&self) -> Response {
+    fn headers_too_large(&self) -> Response {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         let problem = json!({
             "type": "urn:groundwork:problem:headers-too-large",

@@ -82,9 +82,9 @@ impl Cron {
 fn field(text: &str, min: u16, max: u16, names: &[&str]) -> Result<BTreeSet<u16>, String> {
     let wrong = || format!("`{text}` does not fit between {min} and {max}");
     let number = |text: &str| {
-        let named = names.iter().position(|name| name.eq_ignore_ascii_case(text));
-        let named = named.and_then(|at| u16::try_from(at).ok()).map(|at| at + min);
-        named
+        let index = names.iter().position(|name| name.eq_ignore_ascii_case(text));
+        let by_name = index.and_then(|at| u16::try_from(at).ok()).map(|at| at + min);
+        by_name
             .or_else(|| text.parse().ok())
             .filter(|n| (min..=max).contains(n))
             .ok_or_else(wrong)

@@ -45,12 +45,12 @@ pub(super) async fn poll(
             () = stop.requested() => return,
             received = receive(&client, &url, source.batch_size) => received,
         };
-        let handled = match messages {
+        let outcome = match messages {
             Ok(messages) if messages.is_empty() => continue,
             Ok(messages) => handle(&client, &url, &function, &source, &handler, &messages).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = handled {
+        if let Err(error) = outcome {
             tracing::error!(
                 function = function.binary,
                 queue = source.queue,
@@ -99,11 +99,11 @@ async fn handle(
     } else {
         Vec::new()
     };
-    let handled = messages
+    let done = messages
         .iter()
         .enumerate()
         .filter(|(_, m)| !failed.contains(&m.message_id().unwrap_or_default()));
-    let entries: Result<Vec<_>, _> = handled
+    let entries: Result<Vec<_>, _> = done
         .map(|(at, m)| {
             DeleteMessageBatchRequestEntry::builder()
                 .id(at.to_string())

@@ -100,7 +100,7 @@ impl Schedule {
             match self.invoke(at).await {
                 Ok(()) => return true,
                 Err(error) => {
-                    tracing::error!(function = self.function.binary, error, "a schedule's tick failed")
+                    tracing::error!(function = self.function.binary, error, "a schedule's tick failed");
                 }
             }
             let Some(wait) = wait else { return true };

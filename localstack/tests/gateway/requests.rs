@@ -6,6 +6,7 @@ use axum::extract::{OriginalUri, Path};
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::client::send;
 use crate::start;
@@ -120,7 +121,6 @@ async fn a_chunked_body_arrives_whole() {
         post(|body: Body| async move { axum::body::to_bytes(body, usize::MAX).await.unwrap() }),
     );
     let running = start(router, true).await;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut stream = tokio::net::TcpStream::connect(running.addr).await.unwrap();
     let request = "POST /things HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n";
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -19,7 +19,7 @@ use localstack::{stop, trigger};
 use platform::Function;
 use platform::function::{failed_messages, failed_record};
 
-const TEMPLATE: &str = r#"
+const TEMPLATE: &str = r"
 Resources:
   Work:
     Type: AWS::SQS::Queue
@@ -54,7 +54,7 @@ Resources:
             BatchSize: 3
             MaximumRetryAttempts: 2
             FunctionResponseTypes: [ReportBatchItemFailures]
-"#;
+";
 
 const QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/work";
 
