@@ -49,10 +49,6 @@ const REACHES: [Reach; 3] = [
         words: &["std::env", "env::var"],
         allowed: &[
             ("shared/platform/", "it is the edge"),
-            (
-                "localstack/",
-                "the local cloud is configured by its own GROUNDWORK_* variables",
-            ),
             ("xtask/", "a tool is told by its caller"),
         ],
         cure: "add a typed, documented field to the function's configuration",
