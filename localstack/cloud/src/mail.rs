@@ -1,6 +1,7 @@
 //! SES v2: `SendEmail` into a mailbox that can be read.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -71,7 +72,8 @@ impl Mailbox {
                 "Illegal or missing recipient.",
             ));
         }
-        let at = OffsetDateTime::UNIX_EPOCH + self.clock.now();
+        // To the millisecond, as every time in the API.
+        let at = OffsetDateTime::UNIX_EPOCH + Duration::from_millis(self.clock.now_ms().unsigned_abs());
         let at = at
             .format(&Rfc3339)
             .map_err(|e| Fault::client("BadRequestException", e.to_string()))?;

@@ -11,7 +11,6 @@ use http::{HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -101,13 +100,13 @@ fn mail(cloud: &Cloud, request: &http::Request<Incoming>) -> Response {
         .map(event::decode);
     let to = to.filter(|to| !to.is_empty());
     let (status, body) = match cloud.mail(to.as_deref()) {
-        Ok(mail) => (StatusCode::OK, json!(mail)),
+        Ok(mail) => (StatusCode::OK, serde_json::to_string(&mail).unwrap_or_default()),
         Err(error) => {
             tracing::error!(%error, "mail could not be read");
-            (StatusCode::INTERNAL_SERVER_ERROR, json!([]))
+            (StatusCode::INTERNAL_SERVER_ERROR, "[]".to_owned())
         }
     };
-    let mut response = plain(status, body.to_string());
+    let mut response = plain(status, body);
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
