@@ -53,6 +53,11 @@ impl Outbox {
         self.store.waiting_messages(older_than, next, limit).await
     }
 
+    /// Whether messages for that queue can be sent from here.
+    pub(crate) fn serves(&self, queue: &str) -> bool {
+        self.queues.has(queue)
+    }
+
     /// Sends a message, then takes it out of the table. Logs what goes wrong.
     ///
     /// A message that is sent and cannot be taken out is delivered: the sweeper sends it once more.
@@ -60,7 +65,8 @@ impl Outbox {
     /// # Errors
     /// As [`Queues::send`].
     pub(crate) async fn deliver(&self, message: &OutboxMessage) -> Result<()> {
-        let span = tracing::info_span!(
+        // Of the highest level, so that no filter takes the ids from the lines inside.
+        let span = tracing::error_span!(
             "message",
             request_id = message.request_id,
             message_id = %message.id,

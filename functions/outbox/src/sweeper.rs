@@ -51,7 +51,7 @@ struct Tally {
     left: usize,
     unreadable: usize,
     oldest: Option<Timestamp>,
-    /// Queues that do not answer: their other messages would only spend the time of this run.
+    /// Queues that do not answer or are not configured: their other messages would only spend the time of this run.
     silent: BTreeSet<String>,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Sweep<'a> {
             Ok(()) => tally.sent += 1,
             Err(error) => {
                 tally.left += 1;
-                if error.is_retryable() {
+                if error.is_retryable() || !self.outbox.serves(&message.queue) {
                     tally.silent.insert(message.queue);
                 }
             }

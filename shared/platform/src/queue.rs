@@ -53,6 +53,11 @@ impl Queues {
         }
     }
 
+    /// Whether a queue is configured.
+    pub fn has(&self, queue: &str) -> bool {
+        self.urls.contains_key(queue)
+    }
+
     /// Sends a message to its queue, with its id and its request's as attributes.
     ///
     /// # Errors
