@@ -1,1 +1,47 @@
-//! See Cargo.toml.
+//! Operations: is it alive, is it ready, and what can be asked of it.
+//!
+//! Everything here is public: what watches over the service has no account in it. So nothing here tells names,
+//! addresses or causes; those stand in the log.
+//!
+//! Needs: `IDENTITY_TABLE`, `EPHEMERAL_TABLE`, `AUDIT_TABLE` (get an item), `VERIFICATION_KEYS_SECRET` and
+//! `APP_KEYS_SECRET` (read), `PUBLIC_URL`, `ALLOWED_ORIGINS`.
+
+mod app;
+mod asset;
+mod docs;
+mod docs_file;
+mod health;
+mod openapi_json;
+mod readiness;
+mod ready;
+
+use platform::{Boot, BootError, Function};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use app::App;
+
+/// Builds the HTTP function.
+///
+/// # Errors
+/// [`BootError`] for configuration, secrets and dependencies.
+pub async fn function(boot: Boot) -> Result<Function, BootError> {
+    let app = App::new(&boot).await?;
+    let edge = app.edge.clone();
+    let (router, _) = routes().with_state(app).split_for_parts();
+    Ok(Function::Http(platform::http::surround(&edge, router)))
+}
+
+/// The group's part of the OpenAPI document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    platform::openapi::complete(routes().into_openapi())
+}
+
+/// Every endpoint: one line is route and documentation.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(health::health))
+        .routes(routes!(ready::ready))
+        .routes(routes!(openapi_json::openapi_json))
+        .routes(routes!(docs::docs))
+        .routes(routes!(docs_file::docs_file))
+}

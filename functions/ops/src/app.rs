@@ -1,0 +1,39 @@
+//! What the group's handlers share.
+
+use axum::extract::FromRef;
+use platform::{Boot, BootError, Edge};
+
+use crate::readiness::{Readiness, TABLES};
+
+/// The state of every handler. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub(crate) edge: Edge,
+    readiness: Readiness,
+}
+
+impl App {
+    /// Reads configuration and secrets. Asks no table: that one does not answer is what `/ready` is there to tell.
+    ///
+    /// # Errors
+    /// [`BootError`], with every fault of the configuration at once.
+    pub async fn new(boot: &Boot) -> Result<Self, BootError> {
+        let edge = Edge::new(boot, &TABLES.map(|(_, table)| table)).await?;
+        Ok(Self {
+            readiness: Readiness::new(edge.clone()),
+            edge,
+        })
+    }
+}
+
+impl FromRef<App> for Edge {
+    fn from_ref(app: &App) -> Self {
+        app.edge.clone()
+    }
+}
+
+impl FromRef<App> for Readiness {
+    fn from_ref(app: &App) -> Self {
+        app.readiness.clone()
+    }
+}
