@@ -1,8 +1,8 @@
 //! API Gateway, as `template.yaml` describes it.
 //!
-//! A request is routed, throttled and turned into the JSON event a REST API hands to Lambda; the function's JSON
-//! answer is taken apart again. What the gateway answers itself — unknown paths, wrong methods, throttling, failures —
-//! comes from the template's gateway responses and mock integrations.
+//! A request is routed, throttled and turned into the JSON event a REST API hands to Lambda; the function's
+//! JSON answer is taken apart again. What the gateway answers itself — unknown paths, wrong methods,
+//! throttling, failures — comes from the template's gateway responses and mock integrations.
 
 mod answer;
 mod event;
@@ -159,7 +159,8 @@ impl Gateway {
             Ok(Some(response)) => response,
             Ok(None) => own.response(Kind::IntegrationFailure),
             Err(error) => {
-                tracing::error!(function = loaded.declared.binary, %error, path = asked.uri.path(), "an invocation failed");
+                let (function, path) = (&loaded.declared.binary, asked.uri.path());
+                tracing::error!(function, path, %error, "an invocation failed");
                 own.response(match error {
                     Failed::TimedOut(_) => Kind::IntegrationTimeout,
                     Failed::Panicked(_) => Kind::IntegrationFailure,
@@ -180,8 +181,8 @@ async fn call(
         return Ok(None);
     };
     let event = LambdaEvent::new(payload, Context::default());
-    // A router is always ready, so the services need not be asked first. They are called inside the invocation
-    // because reading an event can panic as well.
+    // A router is always ready, so the services need not be asked first. They are called inside the
+    // invocation because reading an event can panic as well.
     if streams {
         let invocation = async move {
             let answer = platform::function::streaming(router).call(event);

@@ -18,7 +18,8 @@ struct Kept {
     password: String,
 }
 
-/// Keeps the credentials before the account is made. If a process died between the two, its credentials are used.
+/// Keeps the credentials before the account is made. If a process died between the two, its credentials are
+/// used.
 ///
 /// # Errors
 /// When the file cannot be read or written.

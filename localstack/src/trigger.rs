@@ -1,7 +1,7 @@
 //! What invokes functions besides the API: queues, streams and clocks.
 //!
-//! Each trigger is a task of its own. It feeds its function as AWS does, at least once; what a function cannot handle
-//! comes again after a pause, and no trigger waits for another.
+//! Each trigger is a task of its own. It feeds its function as AWS does, at least once; what a function
+//! cannot handle comes again after a pause, and no trigger waits for another.
 
 mod cron;
 mod queue;

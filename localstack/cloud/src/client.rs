@@ -34,8 +34,8 @@ async fn answer(cloud: &Cloud, request: HttpRequest) -> Result<HttpResponse, Con
         .map_err(|e| ConnectorError::user(e.into()))?;
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
-    // An SDK call over a socket yields at least here and once after. Without that, tasks on one thread would run
-    // each call to its end and races in the code under test would never show.
+    // An SDK call over a socket yields at least here and once after. Without that, tasks on one thread would
+    // run each call to its end and races in the code under test would never show.
     tokio::task::yield_now().await;
     let reply = cloud.call(http::Request::from_parts(parts, body)).await;
     tokio::task::yield_now().await;

@@ -93,11 +93,12 @@ impl Cloud {
         Self::assemble(template, dynamo, None, Db::memory()?, clock)
     }
 
-    /// The cloud kept in `data_dir`, which is made when it is missing. What `template` declares and the folder does
-    /// not have yet is added: tables, indexes, streams, queues, secrets, buckets. Nothing is ever taken away.
+    /// The cloud kept in `data_dir`, which is made when it is missing. What `template` declares and the
+    /// folder does not have yet is added: tables, indexes, streams, queues, secrets, buckets. Nothing is ever
+    /// taken away.
     ///
-    /// Every acknowledged change survives the process being killed. The caller keeps two processes from sharing a
-    /// folder.
+    /// Every acknowledged change survives the process being killed. The caller keeps two processes from
+    /// sharing a folder.
     ///
     /// # Errors
     /// When the folder cannot be written, or a resource cannot be made as declared.
@@ -109,7 +110,8 @@ impl Cloud {
         make_data_dir(data_dir).map_err(folder)?;
         let path = data_dir.join("dynamodb.sqlite");
         let dynamo = Database::new(&path.to_string_lossy())?;
-        // Named for imports, but what it sets is `synchronous = NORMAL` (see `Db::open`) and SQLite's other defaults.
+        // Named for imports, but what it sets is `synchronous = NORMAL` (see `Db::open`) and SQLite's other
+        // defaults.
         dynamo.disable_bulk_loading()?;
         let upkeep = Upkeep::open(&path)?;
         let db = Db::open(&data_dir.join("cloud.sqlite"))?;
@@ -145,8 +147,8 @@ impl Cloud {
         })
     }
 
-    /// The configuration for every AWS SDK client: fixed region and credentials, answered in-process. Building it
-    /// touches neither the network nor the environment.
+    /// The configuration for every AWS SDK client: fixed region and credentials, answered in-process.
+    /// Building it touches neither the network nor the environment.
     pub fn sdk_config(&self) -> SdkConfig {
         let credentials = Credentials::new("AKIALOCAL", "local", None, None, "local cloud");
         SdkConfig::builder()
@@ -180,8 +182,8 @@ impl Cloud {
         *calls.entry((service, operation.to_owned())).or_default() += 1;
     }
 
-    /// How often each operation was called so far: `dynamodb:GetItem` → 3. Services without named operations count
-    /// by HTTP method (`s3:PUT`).
+    /// How often each operation was called so far: `dynamodb:GetItem` → 3. Services without named operations
+    /// count by HTTP method (`s3:PUT`).
     pub fn calls(&self) -> BTreeMap<String, u64> {
         let calls = self.inner.calls.lock().unwrap_or_else(PoisonError::into_inner);
         calls
@@ -198,8 +200,8 @@ impl Cloud {
         Ok(self.inner.mailbox.mail(to)?)
     }
 
-    /// Up to `limit` stream records of `table` after the sequence number `after` (from the oldest without one), each
-    /// in the shape Lambda receives it in.
+    /// Up to `limit` stream records of `table` after the sequence number `after` (from the oldest without
+    /// one), each in the shape Lambda receives it in.
     ///
     /// # Errors
     /// When the table has no stream, or the database fails.
@@ -236,8 +238,8 @@ impl Cloud {
         Ok(self.inner.db.set_note(name, value)?)
     }
 
-    /// Deletes the items whose time to live is over, and the stream records older than a day; how many items there
-    /// were. AWS does this in the background.
+    /// Deletes the items whose time to live is over, and the stream records older than a day; how many items
+    /// there were. AWS does this in the background.
     ///
     /// # Errors
     /// When the database fails.

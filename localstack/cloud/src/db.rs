@@ -36,7 +36,8 @@ CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WI
 
 /// The database, one writer at a time.
 ///
-/// Calls run on the caller's thread: each is some tens of microseconds, less than handing it to another thread costs.
+/// Calls run on the caller's thread: each is some tens of microseconds, less than handing it to another
+/// thread costs.
 pub(crate) struct Db {
     connection: Mutex<Connection>,
 }
@@ -49,7 +50,8 @@ impl Db {
     pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
         let connection = Connection::open(path)?;
         // What a commit wrote to the log is in the kernel's hands: killing this process loses nothing. Only a
-        // power cut could, which NORMAL accepts for a local cloud, at a tenth of the cost of a sync per commit.
+        // power cut could, which NORMAL accepts for a local cloud, at a tenth of the cost of a sync per
+        // commit.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
         Self::prepare(connection)
     }

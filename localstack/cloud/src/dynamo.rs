@@ -1,7 +1,8 @@
 //! `DynamoDB`: the wire protocol in front of dynoxide.
 //!
-//! dynoxide's database is synchronous behind one mutex. Calls run on the caller's thread all the same: one takes
-//! 10–100 µs, about what a hop to a blocking thread costs, and a hop would also hand the mutex from thread to thread.
+//! dynoxide's database is synchronous behind one mutex. Calls run on the caller's thread all the same: one
+//! takes 10–100 µs, about what a hop to a blocking thread costs, and a hop would also hand the mutex from
+//! thread to thread.
 
 mod tokens;
 mod upkeep;

@@ -1,6 +1,7 @@
 //! S3: buckets and objects, path-style and virtual-hosted.
 //!
-//! What a backend uses of S3: put, get (ranges, conditions), head, copy, delete, list, multipart uploads, checksums.
+//! What a backend uses of S3: put, get (ranges, conditions), head, copy, delete, list, multipart uploads,
+//! checksums.
 
 mod bucket;
 mod checksum;

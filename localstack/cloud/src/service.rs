@@ -15,7 +15,8 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// Recognises the service by the target header, else by the signature's credential scope, else by the host.
+    /// Recognises the service by the target header, else by the signature's credential scope, else by the
+    /// host.
     pub(crate) fn of(request: &Request) -> Option<Self> {
         if let Some(target) = target(request) {
             return Self::of_target(target);

@@ -85,7 +85,8 @@ fn context(api: &Api, asked: &Asked<'_>, matched: &Matched<'_>) -> Value {
 /// Reads the event as the function's runtime does.
 pub(super) fn received(event: &str, loaded: &Loaded) -> serde_json::Result<LambdaRequest> {
     let mut request: LambdaRequest = serde_json::from_str(event)?;
-    // lambda_http reads this variable from its process; functions that share a process each have their own here.
+    // lambda_http reads this variable from its process; functions that share a process each have their own
+    // here.
     if loaded.declared.environment.contains_key(IGNORE_STAGE)
         && let LambdaRequest::ApiGatewayV1(request) = &mut request
     {
@@ -94,12 +95,13 @@ pub(super) fn received(event: &str, loaded: &Loaded) -> serde_json::Result<Lambd
     Ok(request)
 }
 
-/// `headers` with the last value of each name, `multiValueHeaders` with all. What the gateway itself knows better than
-/// the client replaces what the client claims.
+/// `headers` with the last value of each name, `multiValueHeaders` with all. What the gateway itself knows
+/// better than the client replaces what the client claims.
 fn headers(asked: &Asked<'_>) -> (Map<String, Value>, Map<String, Value>) {
     let mut all: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (name, value) in asked.headers {
-        // Header values are bytes, events are text: bytes beyond ASCII are read as Latin-1, as API Gateway does.
+        // Header values are bytes, events are text: bytes beyond ASCII are read as Latin-1, as API Gateway
+        // does.
         let value: String = value.as_bytes().iter().map(|b| char::from(*b)).collect();
         all.entry(name.as_str()).or_default().push(value);
     }

@@ -22,7 +22,8 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(15);
 /// Requests under way get this long to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves `gateway`, and the local cloud's own endpoints, until it has to stop; then lets requests under way end.
+/// Serves `gateway`, and the local cloud's own endpoints, until it has to stop; then lets requests under way
+/// end.
 pub async fn serve(listener: TcpListener, gateway: Arc<Gateway>, cloud: Cloud, mut stop: Stop) {
     let mut connections = JoinSet::new();
     let on_stop = stop.clone();

@@ -24,7 +24,8 @@ pub(super) struct Cron {
 }
 
 impl Cron {
-    /// Reads the six fields: numbers, names, `*`, `?`, lists, ranges and steps. AWS's `L`, `W` and `#` are refused.
+    /// Reads the six fields: numbers, names, `*`, `?`, lists, ranges and steps. AWS's `L`, `W` and `#` are
+    /// refused.
     pub(super) fn parse(fields: &str) -> Result<Self, String> {
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let [minutes, hours, days, months, weekdays, years] = fields[..] else {

@@ -1,6 +1,7 @@
 //! From a table's stream to its function, in order and at least once.
 //!
-//! How far the function has come is noted after each batch, so a process that was killed goes on where it stopped.
+//! How far the function has come is noted after each batch, so a process that was killed goes on where it
+//! stopped.
 
 use std::time::Duration;
 
@@ -92,7 +93,8 @@ impl Poller {
                     PAUSE_MIN.saturating_mul(1 << failures.min(16)).min(PAUSE_MAX)
                 }
                 Err(error) => {
-                    tracing::error!(function = self.function.binary, table = self.table, %error, "a stream cannot be read");
+                    let (function, table) = (&self.function.binary, &self.table);
+                    tracing::error!(function, table, %error, "a stream cannot be read");
                     PAUSE_MAX
                 }
             };

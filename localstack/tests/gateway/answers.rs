@@ -158,3 +158,24 @@ async fn mail_is_read_at_the_local_endpoint() {
         405
     );
 }
+
+#[tokio::test]
+async fn a_request_under_way_is_finished_before_the_gateway_ends() {
+    let (arrived, go_on) = (
+        std::sync::Arc::new(tokio::sync::Notify::new()),
+        Duration::from_millis(200),
+    );
+    let inside = arrived.clone();
+    let slow = move || async move {
+        inside.notify_one();
+        tokio::time::sleep(go_on).await;
+        "finished"
+    };
+    let running = start(Router::new().route("/things", get(slow)), true).await;
+    let (answer, ()) = tokio::join!(send(running.addr, "GET /things", &[], b""), async {
+        arrived.notified().await;
+        running.stopper.stop();
+    });
+    assert_eq!((answer.status, answer.body.as_slice()), (200, &b"finished"[..]));
+    assert!(TcpStream::connect(running.addr).await.is_err());
+}

@@ -28,7 +28,7 @@ const TEMPLATE: &str = include_str!("template.yaml");
 struct Running {
     addr: SocketAddr,
     cloud: Cloud,
-    _stopper: stop::Stopper,
+    stopper: stop::Stopper,
 }
 
 /// Starts a gateway whose only function is `router`.
@@ -46,9 +46,5 @@ async fn start(router: Router, throttled: bool) -> Running {
     let addr = listener.local_addr().unwrap();
     let (stopper, stop) = stop::channel();
     tokio::spawn(serve(listener, gateway, cloud.clone(), stop));
-    Running {
-        addr,
-        cloud,
-        _stopper: stopper,
-    }
+    Running { addr, cloud, stopper }
 }

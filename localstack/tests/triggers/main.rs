@@ -238,7 +238,8 @@ async fn a_stream_goes_on_after_the_record_that_failed_and_gives_up_at_last() {
     assert!(count("bad") >= 3 && count("panic") >= 3, "{seen:?}");
 }
 
-/// Runs the follower on a data folder until it has seen `last`, then stops it as a kill would: with no farewell.
+/// Runs the follower on a data folder until it has seen `last`, then stops it as a kill would: with no
+/// farewell.
 async fn follow(folder: &Path, write: &[&str], last: &str) -> Vec<String> {
     let (template, seen) = (template(), Seen::default());
     let cloud = Cloud::open(&template, folder).unwrap();

@@ -1,7 +1,8 @@
-//! `ClientRequestToken` of `TransactWriteItems`: the same request again gives the first answer again, for ten minutes.
+//! `ClientRequestToken` of `TransactWriteItems`: the same request again gives the first answer again, for ten
+//! minutes.
 //!
-//! dynoxide has this too, but looks through every token of the last ten minutes at each call. The SDKs send a token
-//! with each transaction, so a busy minute would slow the next nine down.
+//! dynoxide has this too, but looks through every token of the last ten minutes at each call. The SDKs send a
+//! token with each transaction, so a busy minute would slow the next nine down.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, VecDeque};

@@ -1,8 +1,8 @@
 //! What dynoxide leaves undone in a file that lives long.
 //!
-//! It keeps stream records for ever and looks through all of them for the last one at each write to a table with a
-//! stream: after ten thousand changes a write would cost milliseconds. Here they get an index, and a day's end as on
-//! AWS. Both go through a connection of our own to the same file.
+//! It keeps stream records for ever and looks through all of them for the last one at each write to a table
+//! with a stream: after ten thousand changes a write would cost milliseconds. Here they get an index, and a
+//! day's end as on AWS. Both go through a connection of our own to the same file.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

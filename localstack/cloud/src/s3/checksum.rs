@@ -6,8 +6,8 @@ use http::HeaderMap;
 
 use crate::wire::Fault;
 
-/// Refuses a body that does not match its `Content-MD5`, CRC-32, SHA-1 or SHA-256. Other algorithms are kept and given
-/// back, unchecked.
+/// Refuses a body that does not match its `Content-MD5`, CRC-32, SHA-1 or SHA-256. Other algorithms are kept
+/// and given back, unchecked.
 pub(super) fn check(headers: &HeaderMap, body: &[u8]) -> Result<(), Fault> {
     let digest = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let sha = |algorithm| STANDARD.encode(ring::digest::digest(algorithm, body));

@@ -72,7 +72,8 @@ fn password(how: &Generate) -> Result<String, Fault> {
 }
 
 fn draw(from: &[char]) -> Result<char, Fault> {
-    // Bytes beyond the last whole multiple are thrown away: otherwise the first characters came up more often.
+    // Bytes beyond the last whole multiple are thrown away: otherwise the first characters came up more
+    // often.
     let limit = 256 - 256 % from.len();
     let mut byte = [0];
     loop {

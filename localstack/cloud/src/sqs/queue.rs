@@ -198,7 +198,8 @@ pub(super) fn settings(connection: &Connection, name: &str) -> Result<Option<Set
 }
 
 fn counts(connection: &Connection, queue: &str, now: i64) -> Result<Map<String, Value>, Fault> {
-    // A message waits before its first receive, and flies between a receive and the end of its visibility time-out.
+    // A message waits before its first receive, and flies between a receive and the end of its visibility
+    // time-out.
     let mut select = connection.prepare_cached(
         "SELECT count(*) FILTER (WHERE visible_ms <= ?2),
                 count(*) FILTER (WHERE visible_ms > ?2 AND receipt IS NOT NULL),

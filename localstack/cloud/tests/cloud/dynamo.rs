@@ -98,7 +98,8 @@ async fn fifty_conditional_puts_at_once_have_one_winner() {
     assert_eq!((won, refused.count()), (1, 49));
 }
 
-/// Calls on one thread take turns, as they would over a socket: read-then-write loses updates, and it must show.
+/// Calls on one thread take turns, as they would over a socket: read-then-write loses updates, and it must
+/// show.
 #[tokio::test]
 async fn unguarded_read_then_write_loses_updates() {
     let cloud = in_memory();
