@@ -3,7 +3,12 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Rfc3339};
+
+/// RFC 9110 §5.6.7, IMF-fixdate.
+const HTTP_DATE: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
 
 /// A point in time: milliseconds since the Unix epoch. Written as RFC 3339 UTC with three decimals,
 /// which sorts as text in the order of time.
@@ -38,10 +43,14 @@ impl Timestamp {
 
     /// The HTTP date of this instant (RFC 9110 §5.6.7), as in `Last-Modified`.
     pub fn http_date(self) -> String {
-        const FORMAT: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(
-            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-        );
-        self.date_time().format(FORMAT).unwrap_or_default()
+        self.date_time().format(HTTP_DATE).unwrap_or_default()
+    }
+
+    /// Reads an HTTP date in the form that everybody writes. The two obsolete forms are not read: a condition in
+    /// one of them is as good as none.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let parsed = PrimitiveDateTime::parse(text, HTTP_DATE).ok()?;
+        Some(Self::from_seconds(parsed.assume_utc().unix_timestamp()))
     }
 
     fn date_time(self) -> OffsetDateTime {
@@ -134,6 +143,11 @@ mod tests {
         assert_eq!(at.to_string(), "2023-11-14T22:13:20.123Z");
         assert_eq!("2023-11-14T23:13:20.123+01:00".parse::<Timestamp>().unwrap(), at);
         assert_eq!(at.http_date(), "Tue, 14 Nov 2023 22:13:20 GMT");
+        let to_the_second = Timestamp::from_seconds(at.seconds());
+        assert_eq!(Timestamp::from_http_date(&at.http_date()), Some(to_the_second));
+        for wrong in ["", "yesterday", "2023-11-14T22:13:20Z", "Tue, 31 Feb 2023 22:13:20 GMT"] {
+            assert_eq!(Timestamp::from_http_date(wrong), None, "{wrong}");
+        }
         for wrong in ["", "2023-11-14", "2023-11-14T22:13:20", "now"] {
             assert!(wrong.parse::<Timestamp>().is_err(), "{wrong}");
         }

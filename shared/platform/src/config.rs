@@ -25,6 +25,15 @@ impl Vars {
     }
 }
 
+impl Vars {
+    /// The same with one variable set to something else.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.insert(name.to_owned(), value.to_owned());
+        self
+    }
+}
+
 impl FromIterator<(String, String)> for Vars {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(vars: I) -> Self {
         Self(vars.into_iter().collect())

@@ -7,11 +7,14 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use kernel::{Error, Input, Principal, input, json};
+use kernel::{Error, Input, Limit, Principal, input, json};
 use ring::digest::{SHA256, digest};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use store::idempotency::{Begun, Reply};
+use store::{
+    Entity, Store,
+    idempotency::{Begun, Reply},
+};
 
 use crate::{Edge, Problem, Result, http::RequestInfo, respond};
 
@@ -181,6 +184,34 @@ fn name_parameters(error: Error) -> Error {
         fault.pointer = fault.pointer.trim_start_matches('/').to_owned();
     }
     Error::Invalid(faults)
+}
+
+kernel::input! {
+    /// Which part of a list. A list with filters declares its own query with these two fields.
+    #[derive(Debug, utoipa::IntoParams)]
+    #[into_params(parameter_in = Query)]
+    pub struct Paging {
+        /// How many items at most: 20 unless told.
+        #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
+        pub limit: Option<Limit>,
+        /// Where to go on: the `next_cursor` of the page before.
+        pub cursor: Option<String>,
+    }
+}
+
+impl Paging {
+    /// The page of a list that was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor of another list.
+    pub async fn read<T: Entity>(
+        &self,
+        store: &Store,
+        list: &store::Query<T>,
+    ) -> kernel::Result<kernel::Page<T>> {
+        let limit = self.limit.unwrap_or_default();
+        store.page(list, limit, self.cursor.as_deref()).await
+    }
 }
 
 /// Ids from the path. One that has not the form of an id names nothing: 404.
