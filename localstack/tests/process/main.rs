@@ -1,14 +1,21 @@
 //! The binary itself: starting, refusing to start, stopping, being killed.
-#![allow(clippy::unwrap_used, reason = "helpers of tests, which may fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "helpers of tests, which may fail and wait"
+)]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+/// Environment variables.
+type Vars<'v> = &'v [(&'v str, &'v str)];
+
 const ANY: &str = "127.0.0.1:0";
 
-fn command(folder: &Path, vars: &[(&str, &str)]) -> Command {
+fn command(folder: &Path, vars: Vars<'_>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_localstack"));
     command
         .env("GROUNDWORK_ADDR", ANY)
@@ -22,7 +29,7 @@ fn command(folder: &Path, vars: &[(&str, &str)]) -> Command {
 }
 
 /// The exit code and standard error of a start that is refused.
-fn refused(folder: &Path, vars: &[(&str, &str)]) -> (i32, String) {
+fn refused(folder: &Path, vars: Vars<'_>) -> (i32, String) {
     let output = command(folder, vars).output().unwrap();
     assert!(output.stdout.is_empty(), "{output:?}");
     (
@@ -91,7 +98,7 @@ fn what_is_wrong_is_told_in_one_line() {
     let (broken, inside) = (file.to_str().unwrap(), file.join("inside"));
     let taken = TcpListener::bind(ANY).unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let table: [(&[(&str, &str)], i32, &str); 6] = [
+    let table: [(Vars<'_>, i32, &str); 6] = [
         (
             &[("GROUNDWORK_ADDR", &taken)],
             69,
