@@ -14,13 +14,36 @@ pub type Constructor = fn(Boot) -> BoxFuture<'static, Result<Function, BootError
 
 /// The constructors, by binary.
 pub fn registry() -> BTreeMap<&'static str, Constructor> {
-    let constructors: [(&str, Constructor); 3] = [
+    let constructors: [(&str, Constructor); 5] = [
         ("identity", |boot| identity::function(boot).boxed()),
+        ("identity-mailer", |boot| identity::mailer(boot).boxed()),
+        ("ops", |boot| ops::function(boot).boxed()),
         ("outbox-relay", |boot| outbox::relay(boot).boxed()),
         ("outbox-sweeper", |boot| outbox::sweeper(boot).boxed()),
     ];
     constructors.into()
 }
+
+/// An HTTP function and what its own router says of its endpoints.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpGroup {
+    /// The function's logical id in the template.
+    pub function: &'static str,
+    /// Its part of the OpenAPI document.
+    pub openapi: fn() -> utoipa::openapi::OpenApi,
+}
+
+/// Every endpoint group: what `cargo xtask sync` writes the routes and the document from.
+pub const HTTP_GROUPS: [HttpGroup; 2] = [
+    HttpGroup {
+        function: "IdentityFunction",
+        openapi: identity::openapi,
+    },
+    HttpGroup {
+        function: "OpsFunction",
+        openapi: ops::openapi,
+    },
+];
 
 /// Why a function of the template does not run.
 #[derive(Debug, thiserror::Error)]
