@@ -10,7 +10,7 @@ use crate::{TABLES, hashing::Hasher, password::hash::Peppers, refresh::RefreshKe
 
 /// Who may log people in: `AUTH_IDP_MODE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdpMode {
+pub(crate) enum IdpMode {
     /// This service, by password.
     Internal,
     /// Only OpenID providers.

@@ -53,13 +53,13 @@ fn pair_key(account: &str, network: &str) -> Key {
 
 /// Failures of one account from anywhere, within a window.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Account {
+struct Anywhere {
     account: String,
     failures: u32,
     window_ends: Timestamp,
 }
 
-impl Entity for Account {
+impl Entity for Anywhere {
     const KIND: &'static str = "login_account";
     const TABLE: Table = ephemeral::TABLE;
 
@@ -131,7 +131,7 @@ impl Attempt {
 
     /// How long a login is held back because many others of the account failed. A known device never is.
     pub(crate) async fn delay(&self, store: &Store, user: Option<&User>) -> Result<Duration> {
-        let account: Option<Stored<Account>> = store.get(&account_key(&self.account)).await?;
+        let account: Option<Stored<Anywhere>> = store.get(&account_key(&self.account)).await?;
         let failures = account
             .filter(|account| self.now < account.window_ends)
             .map_or(0, |account| account.failures);
@@ -163,12 +163,12 @@ impl Attempt {
                 break;
             }
         }
-        let old: Option<Stored<Account>> = store.get_consistent(&account_key(&self.account)).await?;
+        let old: Option<Stored<Anywhere>> = store.get_consistent(&account_key(&self.account)).await?;
         let failures = old
             .as_ref()
             .filter(|old| self.now < old.window_ends)
             .map_or(0, |old| old.failures);
-        let next = Account {
+        let next = Anywhere {
             account: self.account.clone(),
             failures: failures.saturating_add(1),
             window_ends: self.now + lockout::WINDOW,

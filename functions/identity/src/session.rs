@@ -52,8 +52,8 @@ pub struct Session {
     pub tenant_id: TenantId,
     /// How its tokens travel.
     pub mode: SessionKind,
-    /// It outlives [`User::sessions_valid_from`] up to then: it was there when the password was changed.
-    pub renewed_at: Timestamp,
+    /// The account's [`User::sessions_valid_from`] that it was begun under: under a later one it is over.
+    pub valid_from: Timestamp,
     /// Where the login came from.
     pub ip: Option<IpAddr>,
     /// What the client called itself.
@@ -68,7 +68,7 @@ impl Session {
 
     /// Whether its refresh token can still be used.
     pub fn is_alive(&self, user: &User, now: Timestamp) -> bool {
-        self.family.is_alive(now) && self.renewed_at > user.sessions_valid_from
+        self.family.is_alive(now) && self.valid_from >= user.sessions_valid_from
     }
 }
 
@@ -110,5 +110,49 @@ impl SessionView {
             last_used_at: session.family.rotated_at,
             expires_at: session.family.expires_at,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kernel::id::Id as _;
+    use platform::keyring::AppKeys;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{refresh::RefreshKeys, user};
+
+    #[test]
+    fn a_login_that_has_read_the_old_password_does_not_outlive_it() {
+        let tenant_id = TenantId::from_uuid(Uuid::from_u128(1));
+        let user = user::tests::user(tenant_id);
+        let keys =
+            AppKeys::from_json(&format!(r#"{{"current": "k1", "k1": "{}"}}"#, "x".repeat(40))).unwrap();
+        let (changed_at, logged_in_at) = (Timestamp::from_millis(1_000), Timestamp::from_millis(2_000));
+        let id = SessionId::from_uuid(Uuid::from_u128(2));
+        let (_, family) = Family::begin(id, [1; 32], &RefreshKeys::from(&keys), "kid", logged_in_at);
+        let session = |valid_from| Session {
+            family: family.clone(),
+            user_id: user.id,
+            tenant_id,
+            mode: SessionKind::Token,
+            valid_from,
+            ip: None,
+            user_agent: String::new(),
+        };
+        let changed = user.clone().without_sessions(changed_at);
+        let (before, after) = (
+            session(user.sessions_valid_from),
+            session(changed.sessions_valid_from),
+        );
+        assert!(before.is_alive(&user, logged_in_at));
+        assert!(
+            !before.is_alive(&changed, logged_in_at),
+            "its clock says that it came later"
+        );
+        assert!(after.is_alive(&changed, logged_in_at));
+        assert!(!after.is_alive(&changed, logged_in_at + Duration::from_hours(31 * 24)));
     }
 }

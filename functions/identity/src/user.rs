@@ -2,6 +2,8 @@
 
 pub(crate) mod store;
 
+use std::time::Duration;
+
 use kernel::{
     Error, Result, Timestamp,
     id::{TenantId, UserId},
@@ -31,7 +33,8 @@ pub struct User {
     pub email_verified_at: Option<Timestamp>,
     /// The tenant made with it, where it logs in unless told otherwise.
     pub personal_tenant_id: TenantId,
-    /// Sessions not renewed since then are over.
+    /// Sessions that were begun under an earlier value are over. A session keeps the value its login has read, so no
+    /// clock decides: a login that is under way while the password changes does not outlive the change.
     pub sessions_valid_from: Timestamp,
     /// When it was made.
     pub created_at: Timestamp,
@@ -85,8 +88,10 @@ impl User {
     /// The account with every session up to `now` over.
     #[must_use]
     pub fn without_sessions(self, now: Timestamp) -> Self {
+        // Later than before also where the clock was set back.
+        let next = self.sessions_valid_from + Duration::from_millis(1);
         Self {
-            sessions_valid_from: now,
+            sessions_valid_from: now.max(next),
             updated_at: now,
             ..self
         }
@@ -150,6 +155,46 @@ impl From<&User> for UserView {
             personal_tenant_id: user.personal_tenant_id,
             created_at: user.created_at,
             updated_at: user.updated_at,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use kernel::id::Id as _;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// An account for other nouns' tests.
+    pub(crate) fn user(personal_tenant_id: TenantId) -> User {
+        let start = Timestamp::from_millis(0);
+        User {
+            id: UserId::from_uuid(Uuid::from_u128(7)),
+            email: "ann@example.org".parse().unwrap(),
+            username: "ann".parse().unwrap(),
+            password: StoredHash {
+                phc: String::new(),
+                pepper_kid: None,
+            },
+            password_set_at: start,
+            status: UserStatus::Active,
+            is_operator: false,
+            email_verified_at: None,
+            personal_tenant_id,
+            sessions_valid_from: start,
+            created_at: start,
+            updated_at: start,
+        }
+    }
+
+    #[test]
+    fn each_end_of_all_sessions_is_later_than_the_one_before() {
+        let mut user = user(TenantId::from_uuid(Uuid::from_u128(1)));
+        for now in [5_000, 5_000, 4_000, 6_000].map(Timestamp::from_millis) {
+            let next = user.clone().without_sessions(now);
+            assert!(next.sessions_valid_from > user.sessions_valid_from && next.sessions_valid_from >= now);
+            user = next;
         }
     }
 }

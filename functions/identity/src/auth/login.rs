@@ -110,7 +110,7 @@ async fn begin(
         user_id: user.id,
         tenant_id: place.tenant_id,
         mode: place.kind,
-        renewed_at: now,
+        valid_from: user.sessions_valid_from,
         ip: info.ip,
         user_agent: info.user_agent.to_string(),
     };
@@ -163,7 +163,8 @@ async fn refuse(app: &App, public: &Public, attempt: &Attempt, user: Option<&Sto
     Ok(())
 }
 
-fn event(info: &RequestInfo, subject: String, outcome: Outcome) -> LoginEvent {
+/// An attempt to log in, as its owner will see it.
+pub(crate) fn event(info: &RequestInfo, subject: String, outcome: Outcome) -> LoginEvent {
     LoginEvent {
         id: ids::new(info.now),
         subject,

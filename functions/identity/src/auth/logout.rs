@@ -5,12 +5,11 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
-use kernel::revocation::Subject;
-use platform::{Json, NoContent, Public, Result, ids};
+use platform::{Json, NoContent, Public, Result};
 use store::Change;
 
 use super::refresh;
-use crate::{App, session::Session, tokens};
+use crate::{App, session, tokens};
 
 kernel::input! {
     /// The session to end. A cookie session sends `{}` and its CSRF token.
@@ -44,15 +43,8 @@ pub(crate) async fn logout(
     let token = refresh::presented(&app, &headers, input.refresh_token)?;
     let session = refresh::read(&app, &token).await?;
     if session.family.revoked_at.is_none() {
-        let now = public.info.now;
-        let ended = Session {
-            family: session.family.clone().revoked(now),
-            ..session.value.clone()
-        };
-        let change = Change::new("session.end", "session", session.id())
-            .in_tenant(session.tenant_id)
-            .replace(&session, &ended)
-            .revoke(ids::new(now), Subject::Session(session.id()), now);
+        let change = Change::new("session.end", "session", session.id());
+        let change = session::store::end(change, &session, public.info.now);
         app.edge.store().commit(&public.actor, change).await?;
     }
     Ok(tokens::without_cookies(NoContent.into_response()))

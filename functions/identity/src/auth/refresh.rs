@@ -1,14 +1,14 @@
 //! `POST /auth/refresh`
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use kernel::{Error, revocation::Subject};
-use platform::{Json, Public, Result, auth::check_csrf, cookie, ids};
+use kernel::Error;
+use platform::{Json, Public, Result, auth::check_csrf, cookie};
 use store::{Change, Stored};
 
 use crate::{
     App,
     refresh::{self, Decision, RefreshToken},
-    session::Session,
+    session::{self, Session},
     tokens::{self, TokensView},
     user,
 };
@@ -118,15 +118,8 @@ pub(crate) async fn read(app: &App, token: &RefreshToken) -> Result<Stored<Sessi
 
 /// Ends a session of which somebody has a copy (RFC 9700 §4.14.2).
 async fn end_reused(app: &App, public: &Public, session: &Stored<Session>) -> Result<Error, Error> {
-    let now = public.info.now;
-    let ended = Session {
-        family: session.family.clone().revoked(now),
-        ..session.value.clone()
-    };
-    let change = Change::new("session.end_reused", "session", session.id())
-        .in_tenant(session.tenant_id)
-        .replace(session, &ended)
-        .revoke(ids::new(now), Subject::Session(session.id()), now);
+    let change = Change::new("session.end_reused", "session", session.id());
+    let change = session::store::end(change, session, public.info.now);
     match app.edge.store().commit(&public.actor, change).await {
         // Somebody else has ended or rotated it at this moment; either way this token is worth nothing.
         Ok(()) | Err(Error::Conflict { .. }) => Ok(over()),

@@ -3,8 +3,10 @@
 use kernel::{
     Timestamp,
     id::{SessionId, UserId},
+    revocation::Subject,
 };
-use store::{Entity, Index, Key, Query, Table};
+use platform::ids;
+use store::{Change, Entity, Index, Key, Query, Stored, Table};
 
 use super::Session;
 use crate::IDENTITY_TABLE;
@@ -41,4 +43,16 @@ impl Entity for Session {
     fn ttl(&self) -> Option<Timestamp> {
         Some(self.family.expires_at)
     }
+}
+
+/// Ends a session: its refresh tokens at once, its access tokens within 5 s.
+pub(crate) fn end(change: Change, session: &Stored<Session>, now: Timestamp) -> Change {
+    let ended = Session {
+        family: session.family.clone().revoked(now),
+        ..session.value.clone()
+    };
+    change
+        .in_tenant(session.tenant_id)
+        .replace(session, &ended)
+        .revoke(ids::new(now), Subject::Session(session.id()), now)
 }
