@@ -1,6 +1,11 @@
 //! `/auth`: getting in and out.
 
+pub(crate) mod forgot_password;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod refresh;
 pub(crate) mod register;
+pub(crate) mod reset_password;
+pub(crate) mod verify_email;
+
+mod redemption;

@@ -21,8 +21,10 @@ pub mod username;
 mod app;
 mod attempts;
 mod auth;
+mod erasure;
 mod hashing;
 mod keys;
+mod mailer;
 mod me;
 mod tenants;
 mod tokens;
@@ -33,6 +35,7 @@ use store::Table;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use app::App;
+pub use mailer::mailer;
 
 /// Where accounts, tenants and sessions are.
 pub const IDENTITY_TABLE: Table = Table("IDENTITY_TABLE");
@@ -68,5 +71,20 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(auth::login::login))
         .routes(routes!(auth::refresh::refresh))
         .routes(routes!(auth::logout::logout))
-        .routes(routes!(me::get_me::get_me))
+        .routes(routes!(auth::verify_email::verify_email))
+        .routes(routes!(auth::forgot_password::forgot_password))
+        .routes(routes!(auth::reset_password::reset_password))
+        .routes(routes!(
+            me::get_me::get_me,
+            me::patch_me::patch_me,
+            me::delete_me::delete_me
+        ))
+        .routes(routes!(me::change_password::change_password))
+        .routes(routes!(me::send_verification::send_verification))
+        .routes(routes!(
+            me::list_sessions::list_sessions,
+            me::delete_sessions::delete_sessions
+        ))
+        .routes(routes!(me::delete_session::delete_session))
+        .routes(routes!(me::list_login_events::list_login_events))
 }

@@ -11,7 +11,7 @@ use std::{fmt, time::Duration};
 
 use kernel::{
     Secret, Timestamp,
-    id::{Id as _, MailTokenId, UserId},
+    id::{self, Id as _, MailTokenId, UserId},
 };
 use platform::keyring::{AppKeys, KeyedHash, Kid, token_bytes, token_text};
 use serde::{Deserialize, Serialize};
@@ -107,6 +107,11 @@ impl MailToken {
             expires_at: now + LIFETIME,
             used_at: None,
         }
+    }
+
+    /// When it was made.
+    pub fn made_at(&self) -> Timestamp {
+        id::made_at(self.id.uuid())
     }
 }
 

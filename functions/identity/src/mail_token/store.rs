@@ -16,15 +16,15 @@ pub(crate) const MAIL_QUEUE: &str = "MAIL_QUEUE_URL";
 
 /// What the mailer is told: enough to derive the token, and no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MailJob {
+pub(crate) struct MailJob {
     /// The token to send.
-    pub token_id: MailTokenId,
+    pub(crate) token_id: MailTokenId,
     /// The application key it is derived from.
-    pub kid: Kid,
+    pub(crate) kid: Kid,
     /// Whom to send it to.
-    pub user_id: UserId,
+    pub(crate) user_id: UserId,
     /// What it is good for.
-    pub purpose: Purpose,
+    pub(crate) purpose: Purpose,
 }
 
 impl MailToken {

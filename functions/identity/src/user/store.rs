@@ -93,6 +93,14 @@ pub(crate) fn rename(change: Change, old: &User, new: &User) -> Change {
         .create(&claim_of(&new.username, new.id), username_taken())
 }
 
+/// Deletes an account with its claims: e-mail address and username are free again.
+pub(crate) fn erase(change: Change, user: &Stored<User>) -> Change {
+    change
+        .delete(user)
+        .discard::<EmailClaim>(EmailClaim::key_of(&user.email))
+        .discard::<UsernameClaim>(UsernameClaim::key_of(&user.username))
+}
+
 fn claim_of(username: &Username, user_id: UserId) -> UsernameClaim {
     UsernameClaim {
         folded: username.folded(),

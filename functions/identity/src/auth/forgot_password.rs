@@ -1,0 +1,63 @@
+//! `POST /auth/password/forgot`
+
+use axum::{extract::State, http::StatusCode};
+use platform::{Json, Public, Result, ids};
+use store::Change;
+
+use crate::{
+    App,
+    email::Email,
+    mail_token::{self, MailToken, Purpose},
+    user,
+};
+
+kernel::input! {
+    /// Whose password is forgotten.
+    #[derive(Debug, utoipa::ToSchema)]
+    #[schema(example = json!({"email": "ann@example.com"}))]
+    pub(crate) struct ForgotPassword {
+        /// The account's e-mail address.
+        email: Email,
+    }
+}
+
+/// Sends a mail with a token that sets a new password.
+///
+/// The answer is the same whether or not there is an account with that address, and so is everything that is done for
+/// it: where there is none, a token for nobody is written and queued, and the mailer finds nobody to send it to.
+#[utoipa::path(
+    post, path = "/api/v1/auth/password/forgot", tag = "auth", request_body = ForgotPassword,
+    responses(
+        (status = 202, description = "If there is such an account, the mail is on its way."),
+        (status = 403, description = "Passwords are not used here."),
+    ),
+    extensions(("x-permission" = json!("public")))
+)]
+pub(crate) async fn forgot_password(
+    State(app): State<App>,
+    public: Public,
+    Json(input): Json<ForgotPassword>,
+) -> Result<StatusCode> {
+    app.require_password_login()?;
+    let now = public.info.now;
+    let store = app.edge.store();
+    let user = user::store::find_by_email(store, &input.email).await?;
+    let (user_id, subject) = match &user {
+        Some(user) => (user.id, user.id.to_string()),
+        None => (ids::new(now), app.edge.pseudonym(input.email.as_str())),
+    };
+    let token = MailToken::issue(
+        ids::new(now),
+        user_id,
+        Purpose::ResetPassword,
+        app.app_keys(),
+        now,
+    );
+    let mut change = Change::new("user.forgot_password", "account", subject);
+    if let Some(user) = &user {
+        change = change.in_tenant(user.personal_tenant_id);
+    }
+    let change = mail_token::store::send(change, &token);
+    store.commit(&public.actor, change).await?;
+    Ok(StatusCode::ACCEPTED)
+}

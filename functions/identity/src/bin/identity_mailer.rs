@@ -1,0 +1,5 @@
+//! The Lambda behind the mail queue.
+
+fn main() -> std::process::ExitCode {
+    platform::run(identity::mailer)
+}

@@ -1,0 +1,173 @@
+//! `identity-mailer`: writes the mails that changes have asked for.
+//!
+//! A job names a token; the token's text is derived here, from its id and the application's keys, so that neither the
+//! queue nor its dead letters hold anything secret. A job that comes twice sends the same token twice, which still can
+//! be redeemed only once.
+//!
+//! Needs: `IDENTITY_TABLE` (read an item), `APP_KEYS_SECRET` (read), `MAIL_FROM` (send), `PUBLIC_URL`.
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::future::join_all;
+use kernel::{Error, Result};
+use platform::{
+    Boot, BootError, Clock, Function,
+    config::Reader,
+    edge::{PublicUrl, read_app_keys, read_tables},
+    function::failed_messages,
+    keyring::AppKeys,
+    mail::{Mailer, Sender},
+    secrets::Secrets,
+};
+use store::{SealingKey, Store, Stored};
+use tracing::Instrument as _;
+
+use crate::{
+    IDENTITY_TABLE,
+    mail_token::{MailToken, PresentedMailToken, Purpose, store::MailJob},
+    user::User,
+};
+
+const APP_KEYS_SECRET: &str = "APP_KEYS_SECRET";
+
+/// The function behind the mail queue.
+///
+/// # Errors
+/// [`BootError`] for configuration and secrets.
+pub async fn mailer(boot: Boot) -> Result<Function, BootError> {
+    let desk = Arc::new(Desk::new(&boot).await?);
+    Ok(Function::Sqs(Arc::new(move |event| {
+        let desk = Arc::clone(&desk);
+        Box::pin(async move { desk.answer(event).await })
+    })))
+}
+
+/// Where mails are written.
+struct Desk {
+    store: Store,
+    secrets: Secrets,
+    app_keys_secret: String,
+    mailer: Mailer,
+    public_url: PublicUrl,
+    clock: Clock,
+}
+
+impl Desk {
+    async fn new(boot: &Boot) -> Result<Self, BootError> {
+        let mut env = Reader::new(&boot.vars);
+        let app_keys_secret: Option<String> = env.required(APP_KEYS_SECRET);
+        let from: Option<Sender> = env.required("MAIL_FROM");
+        let public_url: Option<PublicUrl> = env.required("PUBLIC_URL");
+        let (app_keys_secret, from, public_url) =
+            env.finish(|| Some((app_keys_secret?, from?, public_url?)))?;
+        let tables = read_tables(boot, &[IDENTITY_TABLE])?;
+        let desk = Self {
+            // Nothing is sealed here: no cursor leaves, no answer is recorded.
+            store: Store::new(&boot.aws, tables, SealingKey::throwaway()),
+            secrets: Secrets::new(&boot.aws, boot.clock.clone()),
+            app_keys_secret,
+            mailer: Mailer::new(&boot.aws, from),
+            public_url,
+            clock: boot.clock.clone(),
+        };
+        desk.app_keys().await?;
+        Ok(desk)
+    }
+
+    /// Read for each batch, from the cache mostly: a token may be made with a key that came after this function.
+    async fn app_keys(&self) -> Result<AppKeys, BootError> {
+        read_app_keys(&self.secrets, APP_KEYS_SECRET, &self.app_keys_secret).await
+    }
+
+    /// Works through a batch; answers the messages that should come again. What never succeeds ends as a dead letter.
+    async fn answer(&self, event: SqsEvent) -> SqsBatchResponse {
+        let keys = self
+            .app_keys()
+            .await
+            .inspect_err(|error| tracing::error!(%error, "no keys to make tokens with"));
+        let Ok(keys) = keys else {
+            return failed_messages(event.records.into_iter().filter_map(|message| message.message_id));
+        };
+        let failed = join_all(event.records.iter().map(|message| self.handle(message, &keys))).await;
+        failed_messages(failed.into_iter().flatten())
+    }
+
+    /// The message's id, when it should come again.
+    async fn handle(&self, message: &SqsMessage, keys: &AppKeys) -> Option<String> {
+        let message_id = message.message_id.clone().unwrap_or_default();
+        let request_id = message.message_attributes.get("request_id");
+        let request_id = request_id
+            .and_then(|id| id.string_value.as_deref())
+            .unwrap_or_default();
+        let span = tracing::info_span!("message", request_id, message_id);
+        async {
+            match self.work(message, keys).await {
+                Ok(outcome) => {
+                    tracing::info!(outcome, "mail");
+                    None
+                }
+                Err(error) => {
+                    let cause = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::error!(%error, cause, "a mail was not sent");
+                    Some(message_id.clone())
+                }
+            }
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// Sends the mail of a job, if there still is somebody to send it to and a reason to; says what became of it.
+    async fn work(&self, message: &SqsMessage, keys: &AppKeys) -> Result<&'static str> {
+        let body = message.body.as_deref().unwrap_or_default();
+        let job: MailJob =
+            serde_json::from_str(body).map_err(|error| Error::internal("read a mail job", error))?;
+        let token: Option<Stored<MailToken>> = self
+            .store
+            .get_consistent(&MailToken::key_of(job.token_id))
+            .await?;
+        let now = self.clock.now();
+        let Some(token) = token.filter(|token| token.used_at.is_none() && now < token.expires_at) else {
+            return Ok("the token is used or has expired");
+        };
+        // A forgotten password of an address that nobody has; or an account that was erased since.
+        let user: Option<Stored<User>> = self.store.get_consistent(&User::key_of(token.user_id)).await?;
+        let Some(user) = user else {
+            return Ok("there is nobody to send it to");
+        };
+        let presented = PresentedMailToken::derive(&token.hash_kid, token.id, token.purpose, keys)
+            .ok_or_else(|| Error::unavailable("make a mail token", "its key is not among the keys"))?;
+        let (subject, text) = write(&token, presented.text().expose(), &self.public_url);
+        self.mailer.send(user.email.as_str(), subject, &text).await?;
+        Ok("sent")
+    }
+}
+
+/// Subject and text of the mail.
+fn write(token: &MailToken, text: &str, public_url: &PublicUrl) -> (&'static str, String) {
+    let (subject, reason, path, rest) = match token.purpose {
+        Purpose::VerifyEmail => (
+            "Verify your e-mail address",
+            "An account was made with this e-mail address. This token shows that the address is yours:",
+            "/api/v1/auth/email/verify",
+            "",
+        ),
+        Purpose::ResetPassword => (
+            "Set a new password",
+            "Somebody asked for a new password for your account. This token sets one, and ends every session:",
+            "/api/v1/auth/password/reset",
+            r#", "password": "<your new password>""#,
+        ),
+    };
+    let mail = format!(
+        "{reason}\n\n\
+         {text}\n\n\
+         It can be used once, until {until}, like this:\n\n\
+         curl -X POST {url}{path} -H 'content-type: application/json' -d '{{\"token\": \"{text}\"{rest}}}'\n\n\
+         If it was not you who asked for this, do nothing.\n",
+        until = token.expires_at,
+        url = public_url.as_str(),
+    );
+    (subject, mail)
+}
