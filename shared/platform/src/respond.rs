@@ -322,7 +322,7 @@ mod tests {
         let view = json!({"keys": []});
         let publication = |etag_salt| Publication {
             content_type: "application/json",
-            max_age: Duration::from_secs(60),
+            max_age: Duration::from_mins(1),
             etag_salt,
             modified_at: Timestamp::from_millis(1_700_000_000_900),
         };

@@ -5,6 +5,7 @@ use std::{future, path::PathBuf, thread};
 use cloud::{Cloud, Template};
 use tokio::{net::TcpListener, runtime};
 
+use super::aws_front;
 use crate::Result;
 
 /// The embedded cloud behind a port of its own, in memory.
@@ -20,7 +21,7 @@ impl Aws {
         let cloud = Cloud::memory(&template)?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
-        let endpoint = format!("http://{}", listener.local_addr()?);
+        let endpoint = format!("http://{}", aws_front::start(listener.local_addr()?)?);
         thread::spawn(move || runtime.block_on(cloud.serve_aws(listener, future::pending())));
         Ok(Self { template, endpoint })
     }

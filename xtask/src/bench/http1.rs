@@ -1,61 +1,77 @@
-//! Just enough HTTP/1.1, from the server's side, for the Runtime API client in `lambda_runtime`: requests in
-//! order on one connection, bodies by length or in chunks.
+//! Just enough HTTP/1.1 for the bench's own servers: messages in order on one connection, bodies by length or in
+//! chunks.
 
 use std::io::{self, BufRead, Write};
 
-/// One request as read from the wire.
+/// A request or a response as read from the wire.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) path: String,
+pub(super) struct Message {
+    /// `GET / HTTP/1.1` or `HTTP/1.1 200 OK`.
+    pub(super) start: String,
+    /// Names as they were sent.
+    pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }
 
-/// The next request, or `None` when the client has closed the connection.
-pub(super) fn read_request(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
-    let Some(line) = read_line(stream)? else {
+impl Message {
+    /// A request's method and path.
+    pub(super) fn method_and_path(&self) -> (&str, &str) {
+        let mut words = self.start.split(' ');
+        (words.next().unwrap_or_default(), words.next().unwrap_or_default())
+    }
+
+    /// The header's value, whatever the case of its name.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers
+            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// The next message, or `None` when the other side has closed the connection.
+pub(super) fn read(stream: &mut impl BufRead) -> io::Result<Option<Message>> {
+    let Some(start) = read_line(stream)? else {
         return Ok(None);
     };
-    let mut words = line.split(' ').map(str::to_owned);
-    let (Some(method), Some(path)) = (words.next(), words.next()) else {
-        return Err(invalid(format!("not a request line: {line}")));
+    if !start.contains("HTTP/1.1") {
+        return Err(invalid(format!("not HTTP/1.1: {start}")));
+    }
+    let mut message = Message {
+        start,
+        headers: Vec::new(),
+        body: Vec::new(),
     };
-    let mut length = 0;
-    let mut chunked = false;
     while let Some(line) = read_line(stream)?.filter(|line| !line.is_empty()) {
         let (name, value) = line
             .split_once(':')
             .ok_or_else(|| invalid(format!("not a header: {line}")))?;
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().map_err(invalid)?;
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            chunked = value.trim().eq_ignore_ascii_case("chunked");
-        }
+        message.headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    let body = if chunked {
+    message.body = if message.header("transfer-encoding").is_some() {
         read_chunks(stream)?
     } else {
-        read_exactly(stream, length)?
+        let length = message.header("content-length").unwrap_or("0");
+        read_exactly(stream, length.parse().map_err(invalid)?)?
     };
-    Ok(Some(Request { method, path, body }))
+    Ok(Some(message))
 }
 
-/// A whole response with a length, so that the connection stays usable.
-pub(super) fn write_response(
+/// A whole message with its length, so that the connection stays usable.
+pub(super) fn write<'a>(
     stream: &mut impl Write,
-    status: &str,
-    headers: &[(&str, &str)],
+    start: &str,
+    headers: impl IntoIterator<Item = (&'a str, &'a str)>,
     body: &[u8],
 ) -> io::Result<()> {
-    let mut out = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
-        body.len()
-    );
+    let mut out = format!("{start}\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
-        out.push_str(name);
-        out.push_str(": ");
-        out.push_str(value);
-        out.push_str("\r\n");
+        if !["content-length", "transfer-encoding"].contains(&name.to_ascii_lowercase().as_str()) {
+            out.push_str(name);
+            out.push_str(": ");
+            out.push_str(value);
+            out.push_str("\r\n");
+        }
     }
     out.push_str("\r\n");
     // One write, one packet: a second one would wait for the first one's acknowledgement.
@@ -103,30 +119,42 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Option<Request> {
-        read_request(&mut text.as_bytes()).unwrap()
+    fn read_text(text: &str) -> Option<Message> {
+        read(&mut text.as_bytes()).unwrap()
     }
 
     #[test]
-    fn a_closed_connection_is_no_request() {
-        assert!(read("").is_none());
+    fn a_closed_connection_is_no_message() {
+        assert!(read_text("").is_none());
     }
 
     #[test]
     fn a_body_is_read_by_its_length() {
-        let request = read("POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi and more").unwrap();
-        assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/a"));
+        let request = read_text("POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi and more").unwrap();
+        assert_eq!(request.method_and_path(), ("POST", "/a"));
         assert_eq!(request.body, b"hi");
     }
 
     #[test]
     fn a_body_is_read_in_chunks_up_to_its_trailers() {
         let text = "POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n3;x=1\r\n yo\r\n0\r\nt: 1\r\n\r\n";
-        assert_eq!(read(text).unwrap().body, b"hi yo");
+        assert_eq!(read_text(text).unwrap().body, b"hi yo");
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let mut wire = Vec::new();
+        let headers = [("x-a", "1"), ("Transfer-Encoding", "chunked")];
+        write(&mut wire, "HTTP/1.1 200 OK", headers, b"hi").unwrap();
+        let response = read(&mut wire.as_slice()).unwrap().unwrap();
+        assert_eq!(
+            (response.header("X-A"), response.body.as_slice()),
+            (Some("1"), &b"hi"[..])
+        );
     }
 
     #[test]
     fn what_is_not_http_is_refused() {
-        assert!(read_request(&mut "nonsense\r\n\r\n".as_bytes()).is_err());
+        assert!(read(&mut "nonsense\r\n\r\n".as_bytes()).is_err());
     }
 }

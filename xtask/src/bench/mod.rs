@@ -3,6 +3,7 @@
 //! Every figure is compared with a bare `lambda_http` hello of the same run, since what a machine is worth that
 //! day moves both alike.
 
+mod aws_front;
 mod bootstrap;
 mod build;
 mod coldstart;

@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long an invocation may take, as told to the function.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+const JSON: (&str, &str) = ("content-type", "application/json");
+
 /// What a bootstrap told the Runtime API.
 #[derive(Debug)]
 pub(super) enum Heard {
@@ -130,7 +132,7 @@ impl Connection {
         // Without this each answer waits for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let mut reader = BufReader::new(stream);
-        while let Ok(Some(request)) = http1::read_request(&mut reader) {
+        while let Ok(Some(request)) = http1::read(&mut reader) {
             let at = Instant::now();
             if self.answer(stream, request, at).is_none() {
                 return;
@@ -139,13 +141,15 @@ impl Connection {
     }
 
     /// `None` when the bench or the bootstrap has gone.
-    fn answer(&self, mut stream: &TcpStream, request: http1::Request, at: Instant) -> Option<()> {
-        let call = request.path.strip_prefix(PREFIX).unwrap_or(&request.path);
-        if (request.method.as_str(), call) == ("GET", "invocation/next") {
+    fn answer(&self, mut stream: &TcpStream, request: http1::Message, at: Instant) -> Option<()> {
+        let (method, path) = request.method_and_path();
+        let call = path.strip_prefix(PREFIX).unwrap_or(path);
+        if (method, call) == ("GET", "invocation/next") {
             self.tell.send(Heard::Next { at }).ok()?;
             let event = self.queue.lock().ok()?.recv().ok()?;
             let deadline = deadline_ms().to_string();
             let headers = [
+                JSON,
                 (
                     "lambda-runtime-aws-request-id",
                     "b5e3c1a0-7c7e-4a55-8a0e-7b6f6d5b2f10",
@@ -160,9 +164,14 @@ impl Connection {
                     "Root=1-5e1b4151-5ac6c58f5ac6c58f5ac6c58f;Sampled=0",
                 ),
             ];
-            return http1::write_response(&mut stream, "200 OK", &headers, &event).ok();
+            return http1::write(&mut stream, "HTTP/1.1 200 OK", headers, &event).ok();
         }
-        let accepted = http1::write_response(&mut stream, "202 Accepted", &[], b"{\"status\":\"OK\"}");
+        let accepted = http1::write(
+            &mut stream,
+            "HTTP/1.1 202 Accepted",
+            [JSON],
+            b"{\"status\":\"OK\"}",
+        );
         let heard = if call.ends_with("/response") {
             Heard::Response {
                 at,
