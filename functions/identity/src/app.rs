@@ -3,10 +3,13 @@
 use std::str::FromStr;
 
 use axum::extract::FromRef;
-use kernel::{Error, Result};
+use kernel::{Error, Result, Timestamp};
 use platform::{Boot, BootError, Edge, config::Reader, keyring::AppKeys};
 
-use crate::{TABLES, hashing::Hasher, password::hash::Peppers, refresh::RefreshKeys, signing::SigningKeys};
+use crate::{
+    TABLES, hashing::Hasher, keys::Publishing, password::hash::Peppers, refresh::RefreshKeys,
+    signing::SigningKeys,
+};
 
 /// Who may log people in: `AUTH_IDP_MODE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub struct App {
     pub(crate) signing: SigningKeys,
     pub(crate) refresh_keys: RefreshKeys,
     pub(crate) hasher: Hasher,
+    pub(crate) publishing: Publishing,
+    pub(crate) started_at: Timestamp,
     idp_mode: IdpMode,
 }
 
@@ -52,8 +57,9 @@ impl App {
         let signing_secret: Option<String> = env.required("SIGNING_KEYS_SECRET");
         let pepper_secret: Option<String> = env.required("PEPPER_SECRET");
         let idp_mode = env.or("AUTH_IDP_MODE", "internal");
-        let (signing_secret, pepper_secret, idp_mode) =
-            env.finish(|| Some((signing_secret?, pepper_secret?, idp_mode?)))?;
+        let publishing = Publishing::read(&mut env);
+        let (signing_secret, pepper_secret, idp_mode, publishing) =
+            env.finish(|| Some((signing_secret?, pepper_secret?, idp_mode?, publishing?)))?;
 
         let edge = Edge::new(boot, &TABLES).await?;
         let verification_secret = edge.config().verification_keys_secret.clone();
@@ -64,6 +70,8 @@ impl App {
         Ok(Self {
             refresh_keys: RefreshKeys::from(edge.app_keys()),
             hasher: Hasher::new(peppers),
+            publishing,
+            started_at: edge.clock().now(),
             edge,
             signing,
             idp_mode,

@@ -1,5 +1,6 @@
 //! `/auth`: getting in and out.
 
+pub(crate) mod csrf;
 pub(crate) mod forgot_password;
 pub(crate) mod login;
 pub(crate) mod logout;

@@ -87,4 +87,29 @@ fn api() -> OpenApiRouter<App> {
         ))
         .routes(routes!(me::delete_session::delete_session))
         .routes(routes!(me::list_login_events::list_login_events))
+        .routes(routes!(auth::csrf::csrf))
+        .routes(routes!(users::list_users::list_users))
+        .routes(routes!(
+            users::get_user::get_user,
+            users::update_user::update_user
+        ))
+        .routes(routes!(
+            tenants::list_tenants::list_tenants,
+            tenants::create_tenant::create_tenant
+        ))
+        .routes(routes!(
+            tenants::get_tenant::get_tenant,
+            tenants::update_tenant::update_tenant
+        ))
+        .routes(routes!(
+            tenants::members::list_members::list_members,
+            tenants::members::add_member::add_member
+        ))
+        .routes(routes!(
+            tenants::members::get_member::get_member,
+            tenants::members::change_member::change_member,
+            tenants::members::remove_member::remove_member
+        ))
+        .routes(routes!(keys::jwks::jwks))
+        .routes(routes!(keys::openid_configuration::openid_configuration))
 }

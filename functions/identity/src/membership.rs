@@ -3,8 +3,9 @@
 pub(crate) mod store;
 
 use kernel::{
-    Role, Timestamp,
+    Error, Result, Role, Timestamp,
     id::{TenantId, UserId},
+    principal::ParseRoleError,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,69 @@ pub struct Membership {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// A role that a tenant can give: `operator` is the platform's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(value_type = String, pattern = "^(viewer|member|admin|owner)$", example = "member")]
+pub struct GrantableRole(Role);
+
+impl GrantableRole {
+    /// The role.
+    pub const fn get(self) -> Role {
+        self.0
+    }
+}
+
+impl std::str::FromStr for GrantableRole {
+    type Err = ParseRoleError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse()? {
+            Role::Operator => Err(ParseRoleError),
+            role => Ok(Self(role)),
+        }
+    }
+}
+
+kernel::text_input!(GrantableRole);
+
+/// What an account is in a tenant, before somebody changes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seat {
+    /// Its role, if it belongs to it.
+    pub role: Option<Role>,
+    /// The tenant was made with the account, which logs in there unless told otherwise.
+    pub is_founder: bool,
+}
+
+impl Seat {
+    /// Whether `by` may give the seat this role, or none; answers the number of owners that the tenant then has.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when somebody below an owner makes or unmakes one; [`Error::Conflict`] when no owner would
+    /// remain, or the tenant would lose the account that it was made with.
+    pub fn give(self, role: Option<Role>, by: Role, owners: u32) -> Result<u32> {
+        let was_owner = self.role == Some(Role::Owner);
+        let is_owner = role == Some(Role::Owner);
+        if (was_owner || is_owner) && by < Role::Owner {
+            return Err(Error::Forbidden("only an owner makes or unmakes owners".into()));
+        }
+        if self.is_founder && !is_owner {
+            return Err(Error::conflict(
+                "founder",
+                "this tenant was made with that account, which stays its owner",
+            ));
+        }
+        let owners = owners + u32::from(is_owner) - u32::from(was_owner);
+        if owners == 0 {
+            return Err(Error::conflict(
+                "last_owner",
+                "this is the tenant's last owner; make another one first",
+            ));
+        }
+        Ok(owners)
+    }
 }
 
 /// A member as other members see it.
@@ -55,3 +119,6 @@ impl From<&Membership> for MemberView {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! `GET /.well-known/jwks.json`
+
+use axum::{extract::State, response::Response};
+use platform::{Conditional, Public, Result, keys::Jwks};
+
+use crate::App;
+
+/// The media type of a key set (RFC 7517 §8.5.2).
+const JWK_SET: &str = "application/jwk-set+json";
+
+/// Shows the public keys.
+///
+/// Every key that a token could still be signed with, and the next one.
+#[utoipa::path(
+    get, path = "/.well-known/jwks.json", tag = "keys",
+    params(
+        ("If-None-Match" = Option<String>, Header, description = "The ETag that the client has"),
+        ("If-Modified-Since" = Option<String>, Header, description = "The Last-Modified that the client has"),
+    ),
+    responses(
+        (status = 200, description = "The key set.", body = Jwks, content_type = "application/jwk-set+json",
+            headers(("ETag" = String), ("Last-Modified" = String), ("Cache-Control" = String)),
+            example = json!({"keys": [{
+                "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "alg": "EdDSA", "use": "sig", "kty": "OKP",
+                "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+            }]})),
+        (status = 304, description = "The client has it."),
+    ),
+    extensions(("x-permission" = json!("public")))
+)]
+pub(crate) async fn jwks(State(app): State<App>, _: Public, conditional: Conditional) -> Result<Response> {
+    let set = app.signing.read().await?;
+    conditional.publish(&set.jwks(), &app.publishing.of(JWK_SET, set.updated_at))
+}

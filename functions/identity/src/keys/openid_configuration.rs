@@ -1,0 +1,78 @@
+//! `GET /.well-known/openid-configuration`
+
+use axum::{extract::State, response::Response};
+use platform::{Conditional, Public, Result, keys::KeyAlgorithm};
+use serde::Serialize;
+
+use crate::{App, signing::KeySet};
+
+/// What a verifier of our tokens needs (OpenID Connect Discovery 1.0 §3, RFC 8414 §2). It names no endpoint that is
+/// not there: people log in at our own one, which is none of OAuth's.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "issuer": "https://api.example.com", "jwks_uri": "https://api.example.com/.well-known/jwks.json",
+    "response_types_supported": [], "grant_types_supported": [], "subject_types_supported": ["public"],
+    "id_token_signing_alg_values_supported": ["EdDSA"], "service_documentation": "https://api.example.com/docs"
+}))]
+pub(crate) struct OpenidConfiguration {
+    /// `iss` of our tokens.
+    issuer: String,
+    /// Where their keys are.
+    jwks_uri: String,
+    /// OAuth's response types: none. The field is required, and its default would claim some.
+    response_types_supported: [&'static str; 0],
+    /// OAuth's grants: none, likewise.
+    grant_types_supported: [&'static str; 0],
+    /// `sub` is the same for everybody.
+    subject_types_supported: [&'static str; 1],
+    /// The algorithms that tokens are signed with.
+    id_token_signing_alg_values_supported: Vec<KeyAlgorithm>,
+    /// For people.
+    service_documentation: String,
+}
+
+impl OpenidConfiguration {
+    fn new(public_url: &str, keys: &KeySet) -> Self {
+        let mut algorithms = Vec::new();
+        for key in keys.jwks().keys {
+            if !algorithms.contains(&key.alg) {
+                algorithms.push(key.alg);
+            }
+        }
+        Self {
+            issuer: public_url.to_owned(),
+            jwks_uri: format!("{public_url}/.well-known/jwks.json"),
+            response_types_supported: [],
+            grant_types_supported: [],
+            subject_types_supported: ["public"],
+            id_token_signing_alg_values_supported: algorithms,
+            service_documentation: format!("{public_url}/docs"),
+        }
+    }
+}
+
+/// Shows who issues tokens and how they are signed.
+#[utoipa::path(
+    get, path = "/.well-known/openid-configuration", tag = "keys",
+    params(
+        ("If-None-Match" = Option<String>, Header, description = "The ETag that the client has"),
+        ("If-Modified-Since" = Option<String>, Header, description = "The Last-Modified that the client has"),
+    ),
+    responses(
+        (status = 200, description = "The configuration.", body = OpenidConfiguration,
+            headers(("ETag" = String), ("Last-Modified" = String), ("Cache-Control" = String))),
+        (status = 304, description = "The client has it."),
+    ),
+    extensions(("x-permission" = json!("public")))
+)]
+pub(crate) async fn openid_configuration(
+    State(app): State<App>,
+    _: Public,
+    conditional: Conditional,
+) -> Result<Response> {
+    let set = app.signing.read().await?;
+    let view = OpenidConfiguration::new(app.edge.config().public_url.as_str(), &set);
+    // What it says follows from the key set and from the configuration, which was read at the start.
+    let modified_at = set.updated_at.max(app.started_at);
+    conditional.publish(&view, &app.publishing.of("application/json", modified_at))
+}

@@ -1,0 +1,84 @@
+//! `GET /tenants`
+
+use std::collections::HashMap;
+
+use axum::extract::State;
+use kernel::{
+    Error, Page, Result, Role,
+    id::{TenantId, UserId},
+    permission::TenantsRead,
+};
+use platform::{Allowed, Paging, Query, View};
+use serde::Serialize;
+use store::{Key, Store, Stored};
+
+use crate::{
+    App,
+    membership::Membership,
+    tenant::{Tenant, TenantView},
+};
+
+/// A tenant, and what the caller is there.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct SeatView {
+    /// The tenant.
+    tenant: TenantView,
+    /// The caller's role there.
+    role: Role,
+}
+
+/// Lists the caller's tenants.
+///
+/// To act in one of them, log in with its id as `tenant_id`. Operators see every tenant.
+#[utoipa::path(
+    get, path = "/api/v1/tenants", tag = "tenants", params(Paging),
+    responses((status = 200, description = "A page of tenants, oldest first.", body = Page<SeatView>)),
+    extensions(("x-permission" = json!("tenants:read")))
+)]
+pub(crate) async fn list_tenants(
+    State(app): State<App>,
+    allowed: Allowed<TenantsRead>,
+    Query(paging): Query<Paging>,
+) -> platform::Result<View<Page<SeatView>>> {
+    let store = app.edge.store();
+    let caller = allowed.principal();
+    if caller.role == Role::Operator {
+        let tenants = paging.read(store, &Tenant::all()).await?;
+        return Ok(View(tenants.map(|tenant| SeatView {
+            tenant: TenantView::from(&tenant),
+            role: Role::Operator,
+        })));
+    }
+    let user_id = caller.user_id().ok_or_else(people_only)?;
+    Ok(View(of_user(store, user_id, &paging).await?))
+}
+
+async fn of_user(store: &Store, user_id: UserId, paging: &Paging) -> Result<Page<SeatView>> {
+    let seats = paging.read(store, &Membership::of_user(user_id)).await?;
+    let roles: HashMap<TenantId, Role> = seats
+        .items
+        .iter()
+        .map(|seat| (seat.tenant_id, seat.role))
+        .collect();
+    let keys: Vec<Key> = seats
+        .items
+        .iter()
+        .map(|seat| Tenant::key_of(seat.tenant_id))
+        .collect();
+    let tenants: Vec<Stored<Tenant>> = store.get_many(&keys).await?;
+    let items = tenants.iter().filter_map(|tenant| {
+        Some(SeatView {
+            tenant: TenantView::from(&tenant.value),
+            role: *roles.get(&tenant.id)?,
+        })
+    });
+    Ok(Page {
+        items: items.collect(),
+        next_cursor: seats.next_cursor,
+    })
+}
+
+/// Tenants belong to people; a machine works in the one that it was made in.
+pub(super) fn people_only() -> Error {
+    Error::Forbidden("this is for people".into())
+}

@@ -1,0 +1,106 @@
+//! `PATCH /users/{id}`
+
+use axum::{extract::State, response::Response};
+use kernel::{Error, Result, Timestamp, id::UserId, permission::UsersWrite, revocation::Subject};
+use platform::{Allowed, Conditional, Json, Path, ids};
+use store::Change;
+
+use crate::{
+    App,
+    user::{self, User, UserStatus, UserView},
+    username::Username,
+};
+
+kernel::input! {
+    /// What to change; what is absent stays.
+    #[derive(Debug, utoipa::ToSchema)]
+    #[schema(example = json!({"status": "suspended"}))]
+    pub(crate) struct UpdateUser {
+        /// Another username.
+        username: Option<Username>,
+        /// `suspended` ends every session at once and lets no new one begin; `active` lets them in again.
+        status: Option<UserStatus>,
+    }
+}
+
+/// Renames, suspends or reinstates an account.
+#[utoipa::path(
+    patch, path = "/api/v1/users/{id}", tag = "users", request_body = UpdateUser,
+    params(
+        ("id" = UserId, Path, description = "The account"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the account that the client saw"),
+    ),
+    responses(
+        (status = 200, description = "The account as it is now.", body = UserView, headers(("ETag" = String))),
+        (status = 409, description = "The username is taken, it is one's own account that would be suspended, or somebody else changed it."),
+        (status = 412, description = "It has changed since the ETag in If-Match."),
+    ),
+    extensions(("x-permission" = json!("users:write")))
+)]
+pub(crate) async fn update_user(
+    State(app): State<App>,
+    allowed: Allowed<UsersWrite>,
+    conditional: Conditional,
+    Path(id): Path<UserId>,
+    Json(input): Json<UpdateUser>,
+) -> platform::Result<Response> {
+    let store = app.edge.store();
+    let user = store.get_consistent::<User>(&User::key_of(id)).await?;
+    let user = user.ok_or(Error::NotFound("account"))?;
+    conditional.check(&UserView::from(&user.value))?;
+    let now = allowed.now();
+    let next = decide(&user, input, allowed.principal().user_id(), now)?;
+    if let Some(action) = action(&user, &next) {
+        let change = Change::new(action, "user", id)
+            .in_tenant(user.personal_tenant_id)
+            .replace(&user, &next);
+        let mut change = user::store::rename(change, &user, &next);
+        if action == SUSPEND {
+            change = change.revoke(ids::new(now), Subject::User(id), now);
+        }
+        store.commit(&allowed.actor, change).await?;
+    }
+    conditional.answer(&UserView::from(&next))
+}
+
+const SUSPEND: &str = "user.suspend";
+
+/// What the change is called; `None` when nothing changes.
+fn action(old: &User, new: &User) -> Option<&'static str> {
+    match new.status {
+        _ if old == new => None,
+        status if old.status == status => Some("user.rename"),
+        UserStatus::Suspended => Some(SUSPEND),
+        UserStatus::Active => Some("user.reinstate"),
+    }
+}
+
+/// The account as `by` wants it.
+///
+/// # Errors
+/// [`Error::Conflict`] when somebody would lock themself out: nobody might be left to let them in again.
+fn decide(user: &User, input: UpdateUser, by: Option<UserId>, now: Timestamp) -> Result<User> {
+    let status = input.status.unwrap_or(user.status);
+    let username = input.username.unwrap_or_else(|| user.username.clone());
+    if status == UserStatus::Suspended && by == Some(user.id) {
+        return Err(Error::conflict(
+            "self_suspension",
+            "this is your own account; let another operator suspend it",
+        ));
+    }
+    if status == user.status && username == user.username {
+        return Ok(user.clone());
+    }
+    let next = User {
+        status,
+        username,
+        updated_at: now,
+        ..user.clone()
+    };
+    let is_suspended_now = status == UserStatus::Suspended && user.status == UserStatus::Active;
+    Ok(if is_suspended_now {
+        next.without_sessions(now)
+    } else {
+        next
+    })
+}
