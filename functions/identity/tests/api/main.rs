@@ -7,13 +7,23 @@
 
 mod account;
 mod auth;
+mod bodies;
+mod cast;
 mod cookies;
 mod events;
+mod forge;
 mod idempotency;
+mod keys;
 mod lockout;
 mod mail;
 mod mailbox;
+mod matrix;
+mod members;
 mod password;
 mod people;
 mod races;
+mod rows;
 mod sessions;
+mod tenants;
+mod users;
+mod walk;
