@@ -142,7 +142,7 @@ impl Gateway {
         if event.len() > PAYLOAD_BYTES_MAX {
             return own.response(Kind::RequestTooLarge);
         }
-        let payload = match event::received(&event, loaded) {
+        let payload = match event::received(&event) {
             Ok(payload) => payload,
             Err(error) => {
                 tracing::error!(function = loaded.declared.binary, %error, "the event was not understood");

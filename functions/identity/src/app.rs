@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::FromRef;
 use kernel::{Error, Result, Timestamp};
-use platform::{Boot, BootError, Edge, config::Reader, keyring::AppKeys};
+use platform::{Boot, BootError, Edge, config::Reader, edge::EdgeConfig, keyring::AppKeys};
 
 use crate::{
     TABLES, hashing::Hasher, keys::Publishing, password::hash::Peppers, refresh::RefreshKeys,
@@ -54,14 +54,15 @@ impl App {
     /// [`BootError`], with every fault of the configuration at once.
     pub async fn new(boot: &Boot) -> Result<Self, BootError> {
         let mut env = Reader::new(&boot.vars);
+        let config = EdgeConfig::read(&mut env, &TABLES);
         let signing_secret: Option<String> = env.required("SIGNING_KEYS_SECRET");
         let pepper_secret: Option<String> = env.required("PEPPER_SECRET");
         let idp_mode = env.or("AUTH_IDP_MODE", "internal");
         let publishing = Publishing::read(&mut env);
-        let (signing_secret, pepper_secret, idp_mode, publishing) =
-            env.finish(|| Some((signing_secret?, pepper_secret?, idp_mode?, publishing?)))?;
+        let (config, signing_secret, pepper_secret, idp_mode, publishing) =
+            env.finish(|| Some((config?, signing_secret?, pepper_secret?, idp_mode?, publishing?)))?;
 
-        let edge = Edge::new(boot, &TABLES).await?;
+        let edge = Edge::new(boot, config, &[&signing_secret, &pepper_secret]).await?;
         let verification_secret = edge.config().verification_keys_secret.clone();
         let signing = SigningKeys::new(edge.secrets().clone(), signing_secret, verification_secret);
         let (peppers, ()) =

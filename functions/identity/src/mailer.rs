@@ -59,9 +59,9 @@ impl Desk {
         let app_keys_secret: Option<String> = env.required(APP_KEYS_SECRET);
         let from: Option<Sender> = env.required("MAIL_FROM");
         let public_url: Option<PublicUrl> = env.required("PUBLIC_URL");
-        let (app_keys_secret, from, public_url) =
-            env.finish(|| Some((app_keys_secret?, from?, public_url?)))?;
-        let tables = read_tables(boot, &[IDENTITY_TABLE])?;
+        let tables = read_tables(&mut env, &[IDENTITY_TABLE]);
+        let (app_keys_secret, from, public_url, tables) =
+            env.finish(|| Some((app_keys_secret?, from?, public_url?, tables?)))?;
         let desk = Self {
             // Nothing is sealed here: no cursor leaves, no answer is recorded.
             store: Store::new(&boot.aws, tables, SealingKey::throwaway()),

@@ -1,7 +1,7 @@
 //! What the group's handlers share.
 
 use axum::extract::FromRef;
-use platform::{Boot, BootError, Edge};
+use platform::{Boot, BootError, Edge, config::Reader, edge::EdgeConfig};
 
 use crate::readiness::{Readiness, TABLES};
 
@@ -18,7 +18,9 @@ impl App {
     /// # Errors
     /// [`BootError`], with every fault of the configuration at once.
     pub async fn new(boot: &Boot) -> Result<Self, BootError> {
-        let edge = Edge::new(boot, &TABLES.map(|(_, table)| table)).await?;
+        let mut env = Reader::new(&boot.vars);
+        let config = EdgeConfig::read(&mut env, &TABLES.map(|(_, table)| table));
+        let edge = Edge::new(boot, env.finish(|| config)?, &[]).await?;
         Ok(Self {
             readiness: Readiness::new(edge.clone()),
             edge,

@@ -14,10 +14,6 @@ use time::macros::format_description;
 
 use super::Asked;
 use super::route::Matched;
-use crate::invoke::Loaded;
-
-/// Tells `lambda_http` to leave the stage out of the path.
-const IGNORE_STAGE: &str = "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH";
 
 /// The event.
 pub(super) fn proxy(api: &Api, asked: &Asked<'_>, matched: &Matched<'_>, body: &Bytes) -> Value {
@@ -83,16 +79,8 @@ fn context(api: &Api, asked: &Asked<'_>, matched: &Matched<'_>) -> Value {
 }
 
 /// Reads the event as the function's runtime does.
-pub(super) fn received(event: &str, loaded: &Loaded) -> serde_json::Result<LambdaRequest> {
-    let mut request: LambdaRequest = serde_json::from_str(event)?;
-    // lambda_http reads this variable from its process; functions that share a process each have their own
-    // here.
-    if loaded.declared.environment.contains_key(IGNORE_STAGE)
-        && let LambdaRequest::ApiGatewayV1(request) = &mut request
-    {
-        request.request_context.stage = None;
-    }
-    Ok(request)
+pub(super) fn received(event: &str) -> serde_json::Result<LambdaRequest> {
+    serde_json::from_str(event)
 }
 
 /// `headers` with the last value of each name, `multiValueHeaders` with all. What the gateway itself knows

@@ -44,6 +44,8 @@ pub struct EdgeConfig {
     pub verification_keys_secret: String,
     /// `APP_KEYS_SECRET`: the secret with the symmetric keys.
     pub app_keys_secret: String,
+    /// The physical name of each table.
+    pub tables: HashMap<Table, String>,
 }
 
 /// An absolute http or https URL without a trailing slash.
@@ -103,33 +105,34 @@ impl FromStr for Origins {
 }
 
 impl EdgeConfig {
-    fn read(boot: &Boot) -> Result<Self, BootError> {
-        let mut env = Reader::new(&boot.vars);
+    /// Reads the configuration of a function that uses `tables`. `None` when a fault was noted.
+    pub fn read(env: &mut Reader<'_>, tables: &[Table]) -> Option<Self> {
+        // All are read before the first missing one ends it.
         let public_url = env.required("PUBLIC_URL");
         let allowed_origins = env.or("ALLOWED_ORIGINS", "");
         let verification_keys_secret = env.required("VERIFICATION_KEYS_SECRET");
         let app_keys_secret = env.required("APP_KEYS_SECRET");
-        let config = env.finish(|| {
-            Some(Self {
-                public_url: public_url?,
-                allowed_origins: allowed_origins?,
-                verification_keys_secret: verification_keys_secret?,
-                app_keys_secret: app_keys_secret?,
-            })
-        });
-        Ok(config?)
+        let tables = read_tables(env, tables);
+        Some(Self {
+            public_url: public_url?,
+            allowed_origins: allowed_origins?,
+            verification_keys_secret: verification_keys_secret?,
+            app_keys_secret: app_keys_secret?,
+            tables: tables?,
+        })
     }
 }
 
 impl Edge {
-    /// Builds the ground of a function that uses `tables`.
+    /// Builds the ground of a function. The secrets in `further`, which it is going to read as well, are fetched
+    /// at the same time.
     ///
     /// # Errors
-    /// [`BootError`] for configuration and secrets.
-    pub async fn new(boot: &Boot, tables: &[Table]) -> Result<Self, BootError> {
-        let config = EdgeConfig::read(boot)?;
-        let tables = read_tables(boot, tables)?;
+    /// [`BootError`] when a secret cannot be read, or holds something else.
+    pub async fn new(boot: &Boot, config: EdgeConfig, further: &[&str]) -> Result<Self, BootError> {
         let secrets = Secrets::new(&boot.aws, boot.clock.clone());
+        let ids = [&*config.app_keys_secret, &*config.verification_keys_secret];
+        secrets.prefetch(ids.iter().chain(further).copied()).await;
         let app_keys = read_app_keys(&secrets, "APP_KEYS_SECRET", &config.app_keys_secret).await?;
         let sealing_key = SealingKey::new(&purpose_key(&app_keys, "sealing/v1"));
         let expected = Expected {
@@ -138,7 +141,7 @@ impl Edge {
         };
         let verifier = Verifier::new(secrets.clone(), config.verification_keys_secret.clone(), expected);
         Ok(Self(Arc::new(Inner {
-            store: Store::new(&boot.aws, tables, sealing_key),
+            store: Store::new(&boot.aws, config.tables.clone(), sealing_key),
             verifier,
             revocations: RevocationCache::default(),
             pseudonym_key: hmac::Key::new(hmac::HMAC_SHA256, &purpose_key(&app_keys, "pseudonyms/v1")),
@@ -201,22 +204,11 @@ impl Edge {
     }
 }
 
-/// The physical names of tables.
-///
-/// # Errors
-/// [`BootError::Config`] naming every one that is not set.
-pub fn read_tables(boot: &Boot, tables: &[Table]) -> Result<HashMap<Table, String>, BootError> {
-    let mut env = Reader::new(&boot.vars);
-    let names: Vec<(Table, Option<String>)> = tables
-        .iter()
-        .map(|table| (*table, env.required(table.0)))
-        .collect();
-    Ok(env.finish(|| {
-        names
-            .into_iter()
-            .map(|(table, name)| Some((table, name?)))
-            .collect()
-    })?)
+/// The physical names of tables. `None` when a fault was noted.
+pub fn read_tables(env: &mut Reader<'_>, tables: &[Table]) -> Option<HashMap<Table, String>> {
+    let names: Vec<(Table, Option<String>)> =
+        tables.iter().map(|table| (*table, env.required(table.0))).collect();
+    names.into_iter().map(|(table, name)| Some((table, name?))).collect()
 }
 
 /// Reads a secret that holds symmetric keys.

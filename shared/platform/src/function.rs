@@ -48,7 +48,7 @@ pub fn buffered(
 ) -> impl Service<LambdaEvent<LambdaRequest>, Response: serde::Serialize + Send, Error = Infallible, Future: Send>
 {
     ServiceBuilder::new()
-        .map_request(keep_multi_value_headers)
+        .map_request(prepare)
         .service(Adapter::from(router))
 }
 
@@ -59,18 +59,20 @@ pub fn streaming(
 ) -> impl Service<LambdaEvent<LambdaRequest>, Response = axum::response::Response, Error = Infallible, Future: Send>
 {
     ServiceBuilder::new()
-        .map_request(keep_multi_value_headers)
+        .map_request(prepare)
         .map_request(|event: LambdaEvent<LambdaRequest>| lambda_http::Request::from(event.payload))
         .service(router)
 }
 
-/// `lambda_http` lets `headers`, which holds the last of each, override `multiValueHeaders`, which holds all:
-/// a second `Authorization` would go unnoticed.
-fn keep_multi_value_headers(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
-    if let LambdaRequest::ApiGatewayV1(request) = &mut event.payload
-        && !request.multi_value_headers.is_empty()
-    {
-        request.headers.clear();
+/// Mends what `lambda_http` makes of a REST event. It lets `headers`, which holds the last of each, override
+/// `multiValueHeaders`, which holds all: a second `Authorization` would go unnoticed. And it puts the stage into the
+/// path, which our routes do not have.
+fn prepare(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    if let LambdaRequest::ApiGatewayV1(request) = &mut event.payload {
+        if !request.multi_value_headers.is_empty() {
+            request.headers.clear();
+        }
+        request.request_context.stage = None;
     }
     event
 }

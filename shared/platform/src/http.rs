@@ -136,7 +136,8 @@ async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> 
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
-    let span = tracing::info_span!(
+    // At error level, so that the lines of every level carry the request's id.
+    let span = tracing::error_span!(
         "request",
         request_id = %info.request_id,
         method = %request.method(),

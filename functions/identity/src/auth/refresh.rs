@@ -47,48 +47,49 @@ pub(crate) async fn refresh(
     Json(input): Json<Refresh>,
 ) -> Result<Response> {
     let presented = presented(&app, &headers, input.refresh_token)?;
-    let store = app.edge.store();
-    let now = public.info.now;
-    let kid = app.signing.active_kid().await?;
     for _ in 0..TRIES {
-        let session = read(&app, &presented).await?;
-        let user = user::store::require(store, session.user_id).await?;
-        if !session.is_alive(&user, now) {
-            return Err(over().into());
-        }
-        user.require_active()?;
-        let role = tokens::role_in(store, &user, session.tenant_id)
-            .await
-            .map_err(|error| match error {
-                Error::NotFound(_) => over(),
-                other => other,
-            })?;
-        match refresh::rotate(&session.family, &presented, &app.refresh_keys, &kid, now) {
-            Decision::Rotate { successor, next } => {
-                let next = Session {
-                    family: *next,
-                    ..session.value.clone()
-                };
-                let change = Change::new("session.refresh", "session", session.id())
-                    .in_tenant(session.tenant_id)
-                    .replace_or(&session, &next, lost_race());
-                match store.commit(&public.actor, change).await {
-                    Ok(()) => return Ok(tokens::answer(&app, &next, role, &successor).await?),
-                    Err(Error::InProgress { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            Decision::Replay { successor } => {
-                return Ok(tokens::answer(&app, &session, role, &successor).await?);
-            }
-            Decision::Reuse => return Err(end_reused(&app, &public, &session).await?.into()),
-            Decision::Refused(reason) => {
-                tracing::info!(%reason, "a refresh token was refused");
-                return Err(over().into());
-            }
+        match exchange(&app, &public, &presented).await {
+            Err(Error::InProgress { .. }) => {}
+            outcome => return Ok(outcome?),
         }
     }
     Err(lost_race().into())
+}
+
+/// Reads, decides and carries out once.
+///
+/// # Errors
+/// [`Error::InProgress`] when the family, or the account, was changed at the same moment.
+async fn exchange(app: &App, public: &Public, presented: &RefreshToken) -> Result<Response, Error> {
+    let store = app.edge.store();
+    let now = public.info.now;
+    let kid = app.signing.active_kid().await?;
+    let session = read(app, presented).await?;
+    let user = user::store::require(store, session.user_id).await?;
+    if !session.is_alive(&user, now) {
+        return Err(over());
+    }
+    user.require_active()?;
+    let role = tokens::role_in(store, &user, session.tenant_id).await;
+    let role = role.map_err(|error| if matches!(error, Error::NotFound(_)) { over() } else { error })?;
+    match refresh::rotate(&session.family, presented, &app.refresh_keys, &kid, now) {
+        Decision::Rotate { successor, next } => {
+            let next = Session { family: *next, ..session.value.clone() };
+            let change = Change::new("session.refresh", "session", session.id())
+                .in_tenant(session.tenant_id)
+                .replace_or(&session, &next, lost_race())
+                // Whoever changes the password at this moment ends the session: it must not be handed a token.
+                .require(&user, lost_race());
+            store.commit(&public.actor, change).await?;
+            tokens::answer(app, &next, role, &successor).await
+        }
+        Decision::Replay { successor } => tokens::answer(app, &session, role, &successor).await,
+        Decision::Reuse => Err(end_reused(app, public, &session).await?),
+        Decision::Refused(reason) => {
+            tracing::info!(%reason, "a refresh token was refused");
+            Err(over())
+        }
+    }
 }
 
 /// The token of the body, or that of the cookie with its CSRF token.

@@ -4,7 +4,7 @@ use lambda_http::{
     Context, LambdaEvent, Service as _, aws_lambda_events::apigw::ApiGatewayProxyRequest,
     request::LambdaRequest,
 };
-use platform::{Function, function};
+use platform::{Boot, Function, function};
 use serde_json::Value;
 use testkit::Lab;
 
@@ -15,9 +15,7 @@ async fn an_api_gateway_event_is_answered_in_its_form() {
         panic!("identity is behind API Gateway");
     };
     let event = include_str!("../../../../events/identity.json");
-    let mut event: ApiGatewayProxyRequest = serde_json::from_str(event).unwrap();
-    // What AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH does on Lambda; a test has no environment of its own.
-    event.request_context.stage = None;
+    let event: ApiGatewayProxyRequest = serde_json::from_str(event).unwrap();
     let event = LambdaEvent::new(LambdaRequest::ApiGatewayV1(event), Context::default());
     let answer = function::buffered(router).call(event);
     let answer = serde_json::to_value(answer.await.unwrap()).unwrap();
@@ -31,4 +29,22 @@ async fn an_api_gateway_event_is_answered_in_its_form() {
     assert_eq!(problem["status"], 401);
     assert_eq!(problem["instance"], "/api/v1/me");
     assert_eq!(problem["request_id"], header("x-request-id"));
+}
+
+#[tokio::test]
+async fn every_fault_of_the_configuration_is_told_at_once() {
+    let vars = [("PUBLIC_URL", "nowhere"), ("ALLOWED_ORIGINS", "*"), ("AUTH_IDP_MODE", "magic")];
+    let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+    let boot = Lab::new().boot("identity");
+    let Err(error) = identity::function(Boot { vars, ..boot }).await else { panic!("it starts") };
+    assert_eq!(error.exit_code(), 78);
+    let text = error.to_string();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    for name in [
+        "PUBLIC_URL:", "ALLOWED_ORIGINS:", "AUTH_IDP_MODE:", "VERIFICATION_KEYS_SECRET is", "APP_KEYS_SECRET is",
+        "SIGNING_KEYS_SECRET is", "PEPPER_SECRET is", "IDENTITY_TABLE is", "AUDIT_TABLE is", "EPHEMERAL_TABLE is",
+        "OUTBOX_TABLE is",
+    ] {
+        assert!(text.contains(name), "{name} is not told: {text}");
+    }
 }

@@ -238,6 +238,6 @@ async fn every_fault_of_the_mailer_s_configuration_is_told_at_once() {
     assert_eq!(
         error.to_string(),
         "configuration: APP_KEYS_SECRET is not set; MAIL_FROM: must be an e-mail address, or Name <address>; \
-         PUBLIC_URL: must be an http or https URL without a trailing slash"
+         PUBLIC_URL: must be an http or https URL without a trailing slash; IDENTITY_TABLE is not set"
     );
 }

@@ -23,6 +23,7 @@ mod password;
 mod people;
 mod races;
 mod rows;
+mod rs256;
 mod sessions;
 mod tenants;
 mod users;

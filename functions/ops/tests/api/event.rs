@@ -11,8 +11,6 @@ use tower::ServiceExt as _;
 async fn replay(path: Option<&str>) -> Value {
     let text = include_str!("../../../../events/ops.json");
     let mut event: ApiGatewayProxyRequest = serde_json::from_str(text).unwrap();
-    // What AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH does on Lambda; a test has no environment of its own.
-    event.request_context.stage = None;
     event.path = path.map(str::to_owned).or(event.path);
     let Ok(Function::Http(router)) = ops::function(Lab::new().boot("ops")).await else {
         panic!("an HTTP function")
