@@ -23,14 +23,9 @@ fn generated_files_are_up_to_date() -> Result<()> {
 fn the_readme_needs_two_commands() -> Result<()> {
     let readme = fs::read_to_string(workspace::root().join("README.md"))
         .map_err(|error| format!("README.md: {error}"))?;
-    let (before, _) = readme
-        .split_once(TOUR)
-        .ok_or(format!("README.md: the heading `{TOUR}` is missing"))?;
+    let (before, _) = readme.split_once(TOUR).ok_or(format!("README.md: the heading `{TOUR}` is missing"))?;
     let commands = shell_lines(before);
-    assert_eq!(
-        commands, COMMANDS,
-        "README.md: before the tour stand exactly these two commands"
-    );
+    assert_eq!(commands, COMMANDS, "README.md: before the tour stand exactly these two commands");
     Ok(())
 }
 

@@ -14,10 +14,7 @@ use super::assert_none;
 fn every_dependency_says_why() -> Result<()> {
     let manifest = fs::read_to_string(workspace::root().join("Cargo.toml"))?;
     let breaches = unexplained(&manifest);
-    assert_none(
-        "a dependency is a decision: its reason stands on its line or above it",
-        &breaches,
-    );
+    assert_none("a dependency is a decision: its reason stands on its line or above it", &breaches);
     Ok(())
 }
 
@@ -34,10 +31,7 @@ fn unexplained(manifest: &str) -> Vec<String> {
         let dependency = section == "[workspace.dependencies]" && line.starts_with(char::is_alphanumeric);
         if dependency && !explained && !line.contains("path = ") {
             let name = line.split([' ', '=']).next().unwrap_or_default();
-            breaches.push(format!(
-                "Cargo.toml:{}: {name}: add `# what it is for`",
-                number + 1
-            ));
+            breaches.push(format!("Cargo.toml:{}: {name}: add `# what it is for`", number + 1));
         }
         above = line;
     }
@@ -71,17 +65,11 @@ fn every_lambda_has_an_event() -> Result<()> {
                 serde_json::from_slice::<serde_json::Value>(&text).map_err(|error| error.to_string())
             });
             if let Err(error) = event {
-                breaches.push(format!(
-                    "{path}: {error}; {} wants one real event there",
-                    package.folder
-                ));
+                breaches.push(format!("{path}: {error}; {} wants one real event there", package.folder));
             }
         }
     }
-    assert_none(
-        "every Lambda has an event, replayed by its tests and by the bench",
-        &breaches,
-    );
+    assert_none("every Lambda has an event, replayed by its tests and by the bench", &breaches);
     Ok(())
 }
 
@@ -89,16 +77,10 @@ fn every_lambda_has_an_event() -> Result<()> {
 fn every_lambda_is_deployed() -> Result<()> {
     let workspace = Workspace::load()?;
     let template = Template::of_workspace()?;
-    let binaries: BTreeSet<&str> = workspace
-        .functions()
-        .flat_map(|package| &package.binaries)
-        .map(String::as_str)
-        .collect();
-    let deployed: BTreeSet<&str> = template
-        .functions
-        .iter()
-        .map(|function| function.binary.as_str())
-        .collect();
+    let binaries: BTreeSet<&str> =
+        workspace.functions().flat_map(|package| &package.binaries).map(String::as_str).collect();
+    let deployed: BTreeSet<&str> =
+        template.functions.iter().map(|function| function.binary.as_str()).collect();
     let missing = binaries.difference(&deployed).map(|binary| {
         format!("template.yaml: no function has `Binary: {binary}`; declare it or drop the binary")
     });

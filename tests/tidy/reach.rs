@@ -36,10 +36,7 @@ const REACHES: [Reach; 3] = [
         ],
         allowed: &[
             ("shared/platform/", "it is the edge"),
-            (
-                "localstack/",
-                "the local cloud is the clock's other side: schedules, visibility, TTL",
-            ),
+            ("localstack/", "the local cloud is the clock's other side: schedules, visibility, TTL"),
             ("xtask/", "it measures"),
         ],
         cure: "take `now` as an argument; the handler gets it from platform",
@@ -47,10 +44,7 @@ const REACHES: [Reach; 3] = [
     Reach {
         law: "only platform reads the environment",
         words: &["std::env", "env::var"],
-        allowed: &[
-            ("shared/platform/", "it is the edge"),
-            ("xtask/", "a tool is told by its caller"),
-        ],
+        allowed: &[("shared/platform/", "it is the edge"), ("xtask/", "a tool is told by its caller")],
         cure: "add a typed, documented field to the function's configuration",
     },
 ];
@@ -67,11 +61,7 @@ fn each_room_reaches_only_for_its_own() -> Result<()> {
 fn breaches(reach: &Reach, sources: &[Source]) -> Vec<String> {
     let mut breaches = Vec::new();
     for source in sources.iter().filter(|source| !source.is_test()) {
-        if reach
-            .allowed
-            .iter()
-            .any(|(folder, _)| source.path.starts_with(folder))
-        {
+        if reach.allowed.iter().any(|(folder, _)| source.path.starts_with(folder)) {
             continue;
         }
         for (number, line) in source.shipped_lines() {

@@ -12,30 +12,10 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("shared/kernel", &[]),
     ("shared/store", &["shared/kernel"]),
     ("shared/platform", &["shared/kernel", "shared/store"]),
-    (
-        "shared/testkit",
-        &[
-            "shared/kernel",
-            "shared/store",
-            "shared/platform",
-            "localstack/cloud",
-        ],
-    ),
-    (
-        "functions/*",
-        &["shared/kernel", "shared/store", "shared/platform"],
-    ),
+    ("shared/testkit", &["shared/kernel", "shared/store", "shared/platform", "localstack/cloud"]),
+    ("functions/*", &["shared/kernel", "shared/store", "shared/platform"]),
     ("localstack/cloud", &[]),
-    (
-        "localstack",
-        &[
-            "shared/kernel",
-            "shared/store",
-            "shared/platform",
-            "localstack/cloud",
-            "functions/*",
-        ],
-    ),
+    ("localstack", &["shared/kernel", "shared/store", "shared/platform", "localstack/cloud", "functions/*"]),
     ("xtask", &["localstack", "localstack/cloud"]),
     ("xtask/hello", &[]),
 ];
@@ -54,9 +34,8 @@ fn imports_run_one_way() -> Result<()> {
             continue;
         }
         let Some((_, below)) = ROOMS.iter().find(|(name, _)| *name == room) else {
-            breaches.push(format!(
-                "{room}: a room nobody has placed; add it to ROOMS in tests/tidy/rooms.rs"
-            ));
+            breaches
+                .push(format!("{room}: a room nobody has placed; add it to ROOMS in tests/tidy/rooms.rs"));
             continue;
         };
         for dependency in package.dependencies.iter().filter(|dependency| dependency.ours) {
@@ -70,10 +49,7 @@ fn imports_run_one_way() -> Result<()> {
             }
         }
     }
-    assert_none(
-        "imports run kernel <- store <- platform <- functions/* <- localstack",
-        &breaches,
-    );
+    assert_none("imports run kernel <- store <- platform <- functions/* <- localstack", &breaches);
     Ok(())
 }
 
@@ -85,10 +61,7 @@ fn packages_are_called_like_their_folders() -> Result<()> {
         .iter()
         .filter(|package| package.folder.rsplit('/').next() != Some(&package.name))
         .map(|package| {
-            format!(
-                "{}/Cargo.toml: name = \"{}\"; give both one name",
-                package.folder, package.name
-            )
+            format!("{}/Cargo.toml: name = \"{}\"; give both one name", package.folder, package.name)
         })
         .collect();
     assert_none("a package is called like its folder", &breaches);
@@ -99,11 +72,7 @@ fn packages_are_called_like_their_folders() -> Result<()> {
 fn binaries_have_names_of_their_own() -> Result<()> {
     let workspace = Workspace::load()?;
     let owner = |package: &Package| {
-        package
-            .binaries
-            .iter()
-            .map(|name| (name.clone(), package.folder.clone()))
-            .collect::<Vec<_>>()
+        package.binaries.iter().map(|name| (name.clone(), package.folder.clone())).collect::<Vec<_>>()
     };
     let mut binaries: Vec<(String, String)> = workspace.packages.iter().flat_map(owner).collect();
     assert!(!binaries.is_empty(), "Cargo names no binary");
@@ -111,12 +80,7 @@ fn binaries_have_names_of_their_own() -> Result<()> {
     let breaches: Vec<String> = binaries
         .windows(2)
         .filter(|pair| pair[0].0 == pair[1].0)
-        .map(|pair| {
-            format!(
-                "{} is a binary of {} and of {}: rename one",
-                pair[0].0, pair[0].1, pair[1].1
-            )
-        })
+        .map(|pair| format!("{} is a binary of {} and of {}: rename one", pair[0].0, pair[0].1, pair[1].1))
         .collect();
     assert_none("a bootstrap is found by its name, so names are unique", &breaches);
     Ok(())
@@ -129,9 +93,5 @@ fn folder_of<'a>(workspace: &'a Workspace, name: &str) -> &'a str {
 
 /// All functions are one room: none stands on another.
 fn room_of(folder: &str) -> &str {
-    if folder.starts_with("functions/") {
-        "functions/*"
-    } else {
-        folder
-    }
+    if folder.starts_with("functions/") { "functions/*" } else { folder }
 }

@@ -47,10 +47,7 @@ fn lambdas_are_thin() -> Result<()> {
 #[test]
 fn handlers_stay_short() -> Result<()> {
     let mut breaches = Vec::new();
-    for source in source::all()?
-        .iter()
-        .filter(|source| source.path.starts_with("functions/"))
-    {
+    for source in source::all()?.iter().filter(|source| source.path.starts_with("functions/")) {
         for (at, _) in source.code.match_indices("#[utoipa::path") {
             let lines = body_lines(&source.code[at..]);
             if lines > HANDLER_LINES_MAX {
@@ -73,11 +70,7 @@ fn nothing_is_left_for_later() -> Result<()> {
     for source in source::all()? {
         for (number, line) in source.code.lines().enumerate() {
             if let Some(word) = words.iter().find(|word| line.contains(**word)) {
-                breaches.push(format!(
-                    "{}:{}: {word}: finish it or take it out",
-                    source.path,
-                    number + 1
-                ));
+                breaches.push(format!("{}:{}: {word}: finish it or take it out", source.path, number + 1));
             }
         }
     }

@@ -22,14 +22,8 @@ impl Source {
 
     /// The lines of code before the file's own tests, numbered from 1.
     pub(super) fn shipped_lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        let tests = self
-            .code
-            .find("#[cfg(test)]\nmod tests {")
-            .unwrap_or(self.code.len());
-        self.code[..tests]
-            .lines()
-            .enumerate()
-            .map(|(index, line)| (index + 1, line))
+        let tests = self.code.find("#[cfg(test)]\nmod tests {").unwrap_or(self.code.len());
+        self.code[..tests].lines().enumerate().map(|(index, line)| (index + 1, line))
     }
 }
 
@@ -42,17 +36,12 @@ pub(super) fn all() -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for path in paths {
         let text = fs::read_to_string(&path)?;
-        let path = Path::new(&path)
-            .strip_prefix(&root)?
-            .to_string_lossy()
-            .into_owned();
+        let path = Path::new(&path).strip_prefix(&root)?.to_string_lossy().into_owned();
         let code = blank(&text);
         sources.push(Source { path, text, code });
     }
     assert!(
-        sources
-            .iter()
-            .any(|source| source.path == "shared/kernel/src/lib.rs"),
+        sources.iter().any(|source| source.path == "shared/kernel/src/lib.rs"),
         "the walk does not find the sources"
     );
     Ok(sources)
@@ -67,11 +56,7 @@ fn collect(folder: &Path, found: &mut Vec<String>) -> Result<()> {
             if name != "target" && name != "node_modules" && !name.starts_with('.') {
                 collect(&entry.path(), found)?;
             }
-        } else if entry
-            .path()
-            .extension()
-            .is_some_and(|extension| extension == "rs")
-        {
+        } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
             found.push(entry.path().to_string_lossy().into_owned());
         }
     }
@@ -162,10 +147,8 @@ fn character(rest: &str) -> Option<usize> {
 }
 
 fn raw_string(rest: &str) -> Option<usize> {
-    let body = rest
-        .strip_prefix("br")
-        .or_else(|| rest.strip_prefix("cr"))
-        .or_else(|| rest.strip_prefix('r'))?;
+    let body =
+        rest.strip_prefix("br").or_else(|| rest.strip_prefix("cr")).or_else(|| rest.strip_prefix('r'))?;
     let opened = body.trim_start_matches('#');
     let hashes = body.len() - opened.len();
     let opened = opened.strip_prefix('"')?;
@@ -187,11 +170,7 @@ fn comments_and_literals_are_not_code() {
     ];
     for (text, code) in cases {
         let blanked = blank(text);
-        assert_eq!(
-            blanked.split_whitespace().collect::<Vec<_>>().join(" "),
-            code,
-            "{text}"
-        );
+        assert_eq!(blanked.split_whitespace().collect::<Vec<_>>().join(" "), code, "{text}");
         assert_eq!(blanked.lines().count(), text.lines().count(), "{text}");
     }
 }

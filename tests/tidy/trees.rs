@@ -8,14 +8,7 @@ use xtask::{
 use super::assert_none;
 
 /// One crypto library, and no C toolchain but ring's.
-const NEVER_ON_LAMBDA: [&str; 6] = [
-    "aws-lc-rs",
-    "aws-lc-sys",
-    "openssl",
-    "openssl-sys",
-    "native-tls",
-    "rsa",
-];
+const NEVER_ON_LAMBDA: [&str; 6] = ["aws-lc-rs", "aws-lc-sys", "openssl", "openssl-sys", "native-tls", "rsa"];
 /// The kernel decides; it neither waits nor talks.
 const NEVER_IN_KERNEL: [&str; 12] = [
     "async-trait",
@@ -84,15 +77,10 @@ fn tree(package: &str) -> Result<Vec<String>> {
         "{p}",
     ];
     let lines = workspace::cargo(&arguments)?;
-    let mut names: Vec<String> = lines
-        .lines()
-        .filter_map(|line| Some(line.split_whitespace().next()?.to_owned()))
-        .collect();
+    let mut names: Vec<String> =
+        lines.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect();
     names.sort();
     names.dedup();
-    assert!(
-        names.iter().any(|name| name == package),
-        "cargo tree does not know {package}"
-    );
+    assert!(names.iter().any(|name| name == package), "cargo tree does not know {package}");
     Ok(names)
 }

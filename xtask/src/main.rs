@@ -1,9 +1,6 @@
 //! `cargo xtask <chore>`: see [`USAGE`].
 
-#![allow(
-    clippy::print_stderr,
-    reason = "a command-line tool speaks through its output"
-)]
+#![allow(clippy::print_stderr, reason = "a command-line tool speaks through its output")]
 
 use std::process::ExitCode;
 

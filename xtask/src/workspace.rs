@@ -11,11 +11,7 @@ use crate::Result;
 
 /// The folder of the workspace's `Cargo.toml`.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(1)
-        .map(Path::to_owned)
-        .unwrap_or_default()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(1).map(Path::to_owned).unwrap_or_default()
 }
 
 /// A member of the workspace.
@@ -57,21 +53,14 @@ impl Workspace {
         let output = cargo(&["metadata", "--no-deps", "--offline", "--format-version", "1"])?;
         let metadata: Value = serde_json::from_str(&output)?;
         let root = root();
-        let packages = array(&metadata["packages"])
-            .iter()
-            .map(|package| Package::read(package, &root))
-            .collect();
-        Ok(Self {
-            packages,
-            target: text(&metadata["target_directory"]).into(),
-        })
+        let packages =
+            array(&metadata["packages"]).iter().map(|package| Package::read(package, &root)).collect();
+        Ok(Self { packages, target: text(&metadata["target_directory"]).into() })
     }
 
     /// The packages under `functions/`.
     pub fn functions(&self) -> impl Iterator<Item = &Package> {
-        self.packages
-            .iter()
-            .filter(|package| package.folder.starts_with("functions/"))
+        self.packages.iter().filter(|package| package.folder.starts_with("functions/"))
     }
 }
 
@@ -94,11 +83,7 @@ impl Package {
             .collect();
         Self {
             name: text(&package["name"]).to_owned(),
-            folder: folder
-                .strip_prefix(root)
-                .unwrap_or(folder)
-                .to_string_lossy()
-                .replace('\\', "/"),
+            folder: folder.strip_prefix(root).unwrap_or(folder).to_string_lossy().replace('\\', "/"),
             binaries,
             dependencies,
         }

@@ -15,10 +15,7 @@ use super::http1::{self, Message};
 use crate::Result;
 
 /// The operations of Secrets Manager that change nothing.
-const READS: [&str; 2] = [
-    "secretsmanager.GetSecretValue",
-    "secretsmanager.BatchGetSecretValue",
-];
+const READS: [&str; 2] = ["secretsmanager.GetSecretValue", "secretsmanager.BatchGetSecretValue"];
 
 /// Where requests go, and what came back.
 struct Front {
@@ -30,10 +27,7 @@ struct Front {
 pub(super) fn start(cloud: SocketAddr) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    let front = Arc::new(Front {
-        cloud,
-        remembered: Mutex::default(),
-    });
+    let front = Arc::new(Front { cloud, remembered: Mutex::default() });
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let front = Arc::clone(&front);
@@ -91,9 +85,7 @@ impl Front {
 /// What makes two reads the same, or `None` for anything but a read of secrets.
 fn key(request: &Message) -> Option<Vec<u8>> {
     let operation = operation(request);
-    READS
-        .contains(&operation)
-        .then(|| [operation.as_bytes(), b"\n", &request.body].concat())
+    READS.contains(&operation).then(|| [operation.as_bytes(), b"\n", &request.body].concat())
 }
 
 fn operation(request: &Message) -> &str {
@@ -113,18 +105,11 @@ mod tests {
     }
 
     fn answer(start: &str) -> Message {
-        Message {
-            start: start.to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
-        }
+        Message { start: start.to_owned(), headers: Vec::new(), body: Vec::new() }
     }
 
     fn front() -> Front {
-        Front {
-            cloud: ([127, 0, 0, 1], 1).into(),
-            remembered: Mutex::default(),
-        }
+        Front { cloud: ([127, 0, 0, 1], 1).into(), remembered: Mutex::default() }
     }
 
     #[test]
@@ -133,11 +118,7 @@ mod tests {
         let read = call("secretsmanager.GetSecretValue", "a");
         front.remember(&read, answer("HTTP/1.1 200 OK"));
         assert!(front.recall(&read).is_some());
-        assert!(
-            front
-                .recall(&call("secretsmanager.GetSecretValue", "b"))
-                .is_none()
-        );
+        assert!(front.recall(&call("secretsmanager.GetSecretValue", "b")).is_none());
         let write = call("secretsmanager.PutSecretValue", "a");
         front.remember(&write, answer("HTTP/1.1 200 OK"));
         assert!(front.recall(&read).is_none());

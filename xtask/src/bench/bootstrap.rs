@@ -51,15 +51,8 @@ impl Bootstrap {
             .stdout(output.try_clone()?)
             .stderr(output);
         let spawned = Instant::now();
-        let child = command
-            .spawn()
-            .map_err(|error| format!("cannot start {}: {error}", binary.display()))?;
-        Ok(Self {
-            api,
-            child,
-            log,
-            spawned,
-        })
+        let child = command.spawn().map_err(|error| format!("cannot start {}: {error}", binary.display()))?;
+        Ok(Self { api, child, log, spawned })
     }
 
     /// Waits until the bootstrap asks for an event; answers the time since it was spawned.

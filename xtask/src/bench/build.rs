@@ -16,9 +16,7 @@ use crate::{Result, workspace};
 pub(super) fn release(packages: &[&str]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command
-        .current_dir(workspace::root())
-        .args(["build", "--release", "--bins"]);
+    command.current_dir(workspace::root()).args(["build", "--release", "--bins"]);
     for package in packages {
         command.args(["--package", package]);
     }
@@ -41,9 +39,8 @@ pub(super) fn binary(target: &Path, name: &str) -> PathBuf {
 
 /// The size of the package as it is uploaded: `bootstrap` alone in a zip.
 pub(super) fn zipped_size(binary: &Path) -> Result<u64> {
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .unix_permissions(0o755);
+    let options =
+        SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).unix_permissions(0o755);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file("bootstrap", options)?;
     zip.write_all(&fs::read(binary)?)?;

@@ -53,17 +53,9 @@ pub fn coldstart(options: &Options) -> Result<()> {
 /// The functions that were asked for, or all.
 fn chosen(all: &[String], asked: &[String]) -> Result<Vec<String>> {
     if let Some(unknown) = asked.iter().find(|name| !all.contains(name)) {
-        return Err(format!(
-            "template.yaml has no function {unknown}; it has {}",
-            all.join(", ")
-        )
-        .into());
+        return Err(format!("template.yaml has no function {unknown}; it has {}", all.join(", ")).into());
     }
-    Ok(if asked.is_empty() {
-        all.to_vec()
-    } else {
-        asked.to_vec()
-    })
+    Ok(if asked.is_empty() { all.to_vec() } else { asked.to_vec() })
 }
 
 /// The packages these bootstraps are built from.
@@ -129,10 +121,7 @@ fn row(subject: &Subject, samples: &[Sample]) -> Result<Row> {
         binary_bytes: fs::metadata(&subject.binary)?.len(),
         zip_bytes: build::zipped_size(&subject.binary)?,
     };
-    Ok(Row {
-        name: subject.name.clone(),
-        figures,
-    })
+    Ok(Row { name: subject.name.clone(), figures })
 }
 
 /// The middle one, the upper of two; the least value of the type when there is none.

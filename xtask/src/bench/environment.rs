@@ -32,10 +32,7 @@ impl Aws {
             .template
             .function(binary)
             .ok_or_else(|| format!("template.yaml has no function whose Binary is {binary}"))?;
-        let own = function
-            .environment
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()));
+        let own = function.environment.iter().map(|(name, value)| (name.clone(), value.clone()));
         let aws = [
             ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
             ("AWS_ACCESS_KEY_ID", "AKIALOCAL"),
@@ -47,19 +44,13 @@ impl Aws {
 
     /// The bootstraps of the template's functions, in its order.
     pub(super) fn binaries(&self) -> Vec<String> {
-        self.template
-            .functions
-            .iter()
-            .map(|function| function.binary.clone())
-            .collect()
+        self.template.functions.iter().map(|function| function.binary.clone()).collect()
     }
 }
 
 /// The event that is replayed for a function.
 pub(super) fn event_path(binary: &str) -> PathBuf {
-    crate::workspace::root()
-        .join("events")
-        .join(format!("{binary}.json"))
+    crate::workspace::root().join("events").join(format!("{binary}.json"))
 }
 
 #[cfg(test)]

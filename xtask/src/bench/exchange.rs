@@ -40,11 +40,7 @@ pub(super) fn request(
     event["httpMethod"] = method.into();
     event["path"] = path.into();
     event["resource"] = path.into();
-    for absent in [
-        "pathParameters",
-        "queryStringParameters",
-        "multiValueQueryStringParameters",
-    ] {
+    for absent in ["pathParameters", "queryStringParameters", "multiValueQueryStringParameters"] {
         event[absent] = Value::Null;
     }
     event["requestContext"]["httpMethod"] = method.into();
@@ -57,9 +53,7 @@ pub(super) fn request(
 
 /// Reads a buffered answer, or one that was streamed.
 pub(super) fn response(payload: &[u8]) -> Result<Response> {
-    let streamed = payload
-        .windows(SEPARATOR.len())
-        .position(|window| window == SEPARATOR);
+    let streamed = payload.windows(SEPARATOR.len()).position(|window| window == SEPARATOR);
     let (head, body) = match streamed {
         Some(at) => (&payload[..at], Some(&payload[at + SEPARATOR.len()..])),
         None => (payload, None),
@@ -69,9 +63,7 @@ pub(super) fn response(payload: &[u8]) -> Result<Response> {
         || head["body"].as_str().unwrap_or_default().to_owned(),
         |body| String::from_utf8_lossy(body).into_owned(),
     );
-    let status = head["statusCode"]
-        .as_u64()
-        .ok_or("the answer has no statusCode")?;
+    let status = head["statusCode"].as_u64().ok_or("the answer has no statusCode")?;
     Ok(Response { status, body })
 }
 
@@ -101,23 +93,15 @@ mod tests {
 
     #[test]
     fn answers_are_read_buffered_and_streamed() {
-        let wanted = Response {
-            status: 200,
-            body: "hi".to_owned(),
-        };
+        let wanted = Response { status: 200, body: "hi".to_owned() };
         assert_eq!(response(b"{\"statusCode\":200,\"body\":\"hi\"}").unwrap(), wanted);
-        assert_eq!(
-            response(b"{\"statusCode\":200}\0\0\0\0\0\0\0\0hi").unwrap(),
-            wanted
-        );
+        assert_eq!(response(b"{\"statusCode\":200}\0\0\0\0\0\0\0\0hi").unwrap(), wanted);
         assert!(response(b"{}").is_err());
     }
 
     #[test]
     fn a_wrong_status_shows_its_body() {
-        let error = expect(201, b"{\"statusCode\":409,\"body\":\"taken\"}")
-            .unwrap_err()
-            .to_string();
+        let error = expect(201, b"{\"statusCode\":409,\"body\":\"taken\"}").unwrap_err().to_string();
         assert_eq!(error, "expected 201, got 409: taken");
     }
 }

@@ -23,9 +23,7 @@ impl Message {
     /// The header's value, whatever the case of its name.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
-        headers
-            .find(|(other, _)| other.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        headers.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
@@ -37,15 +35,9 @@ pub(super) fn read(stream: &mut impl BufRead) -> io::Result<Option<Message>> {
     if !start.contains("HTTP/1.1") {
         return Err(invalid(format!("not HTTP/1.1: {start}")));
     }
-    let mut message = Message {
-        start,
-        headers: Vec::new(),
-        body: Vec::new(),
-    };
+    let mut message = Message { start, headers: Vec::new(), body: Vec::new() };
     while let Some(line) = read_line(stream)?.filter(|line| !line.is_empty()) {
-        let (name, value) = line
-            .split_once(':')
-            .ok_or_else(|| invalid(format!("not a header: {line}")))?;
+        let (name, value) = line.split_once(':').ok_or_else(|| invalid(format!("not a header: {line}")))?;
         message.headers.push((name.to_owned(), value.trim().to_owned()));
     }
     message.body = if message.header("transfer-encoding").is_some() {
@@ -147,10 +139,7 @@ mod tests {
         let headers = [("x-a", "1"), ("Transfer-Encoding", "chunked")];
         write(&mut wire, "HTTP/1.1 200 OK", headers, b"hi").unwrap();
         let response = read(&mut wire.as_slice()).unwrap().unwrap();
-        assert_eq!(
-            (response.header("X-A"), response.body.as_slice()),
-            (Some("1"), &b"hi"[..])
-        );
+        assert_eq!((response.header("X-A"), response.body.as_slice()), (Some("1"), &b"hi"[..]));
     }
 
     #[test]

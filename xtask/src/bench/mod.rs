@@ -36,12 +36,7 @@ pub struct Options {
 impl Options {
     /// Reads the command line's words.
     pub fn parse(words: &[&str]) -> Result<Self> {
-        let mut options = Self {
-            check: false,
-            runs: 15,
-            invocations: 1000,
-            functions: Vec::new(),
-        };
+        let mut options = Self { check: false, runs: 15, invocations: 1000, functions: Vec::new() };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {

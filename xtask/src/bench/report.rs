@@ -73,9 +73,7 @@ fn faults(row: &Row, hello: &Row) -> Vec<String> {
     let ratio = ratio(figures.init, hello.figures.init);
     let mut faults = Vec::new();
     if ratio > INIT_RATIO_MAX {
-        faults.push(format!(
-            "{name}: init is {ratio:.2} x hello, allowed are {INIT_RATIO_MAX}"
-        ));
+        faults.push(format!("{name}: init is {ratio:.2} x hello, allowed are {INIT_RATIO_MAX}"));
     }
     if figures.peak_rss_kib > PEAK_RSS_KIB_MAX {
         let peak = kib_as_mib(figures.peak_rss_kib);
@@ -97,18 +95,12 @@ fn ratio(value: Duration, of: Duration) -> f64 {
     value.as_secs_f64() / of.as_secs_f64()
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "sizes of files and processes are far below 2^52"
-)]
+#[expect(clippy::cast_precision_loss, reason = "sizes of files and processes are far below 2^52")]
 fn kib_as_mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "sizes of files and processes are far below 2^52"
-)]
+#[expect(clippy::cast_precision_loss, reason = "sizes of files and processes are far below 2^52")]
 fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
@@ -125,10 +117,7 @@ mod tests {
             binary_bytes: 2 * zip_bytes,
             zip_bytes,
         };
-        Row {
-            name: name.to_owned(),
-            figures,
-        }
+        Row { name: name.to_owned(), figures }
     }
 
     #[test]
@@ -141,11 +130,7 @@ mod tests {
     #[test]
     fn every_broken_limit_is_named() {
         let hello = row("hello", 2, 3500, 1_000_000);
-        let rows = [
-            hello,
-            row("slow", 6, 1, 1),
-            row("fat", 2, 16 * 1024 + 1, 5_000_001),
-        ];
+        let rows = [hello, row("slow", 6, 1, 1), row("fat", 2, 16 * 1024 + 1, 5_000_001)];
         verdict(&rows, false).unwrap();
         let error = verdict(&rows, true).unwrap_err().to_string();
         for part in ["slow: init is 3.00", "fat: 16.0 MiB", "fat: the zip"] {
@@ -155,14 +140,8 @@ mod tests {
 
     #[test]
     fn the_table_compares_each_line_with_the_first() {
-        let table = table(&[
-            row("hello", 2, 1024, 1_000_000),
-            row("identity", 4, 2048, 2_000_000),
-        ]);
+        let table = table(&[row("hello", 2, 1024, 1_000_000), row("identity", 4, 2048, 2_000_000)]);
         let line = table.lines().nth(2).unwrap();
-        assert!(
-            line.contains("identity") && line.contains("2.00") && line.contains("2.0 MiB"),
-            "{table}"
-        );
+        assert!(line.contains("identity") && line.contains("2.00") && line.contains("2.0 MiB"), "{table}");
     }
 }

@@ -59,19 +59,11 @@ impl RuntimeApi {
                 if closed.load(Ordering::Relaxed) {
                     return;
                 }
-                let connection = Connection {
-                    tell: tell.clone(),
-                    queue: Arc::clone(&queue),
-                };
+                let connection = Connection { tell: tell.clone(), queue: Arc::clone(&queue) };
                 thread::spawn(move || connection.serve(&stream));
             }
         });
-        Ok(Self {
-            address,
-            heard,
-            events,
-            closing,
-        })
+        Ok(Self { address, heard, events, closing })
     }
 
     /// The value of `AWS_LAMBDA_RUNTIME_API`.
@@ -150,38 +142,21 @@ impl Connection {
             let deadline = deadline_ms().to_string();
             let headers = [
                 JSON,
-                (
-                    "lambda-runtime-aws-request-id",
-                    "b5e3c1a0-7c7e-4a55-8a0e-7b6f6d5b2f10",
-                ),
+                ("lambda-runtime-aws-request-id", "b5e3c1a0-7c7e-4a55-8a0e-7b6f6d5b2f10"),
                 ("lambda-runtime-deadline-ms", deadline.as_str()),
                 (
                     "lambda-runtime-invoked-function-arn",
                     "arn:aws:lambda:us-east-1:000000000000:function:bench",
                 ),
-                (
-                    "lambda-runtime-trace-id",
-                    "Root=1-5e1b4151-5ac6c58f5ac6c58f5ac6c58f;Sampled=0",
-                ),
+                ("lambda-runtime-trace-id", "Root=1-5e1b4151-5ac6c58f5ac6c58f5ac6c58f;Sampled=0"),
             ];
             return http1::write(&mut stream, "HTTP/1.1 200 OK", headers, &event).ok();
         }
-        let accepted = http1::write(
-            &mut stream,
-            "HTTP/1.1 202 Accepted",
-            [JSON],
-            b"{\"status\":\"OK\"}",
-        );
+        let accepted = http1::write(&mut stream, "HTTP/1.1 202 Accepted", [JSON], b"{\"status\":\"OK\"}");
         let heard = if call.ends_with("/response") {
-            Heard::Response {
-                at,
-                body: request.body,
-            }
+            Heard::Response { at, body: request.body }
         } else {
-            Heard::Error {
-                path: call.to_owned(),
-                body: String::from_utf8_lossy(&request.body).into_owned(),
-            }
+            Heard::Error { path: call.to_owned(), body: String::from_utf8_lossy(&request.body).into_owned() }
         };
         self.tell.send(heard).ok()?;
         accepted.ok()

@@ -64,9 +64,7 @@ fn me(target: &Path, invocations: u32) -> Result<Duration> {
     let tokens = exchange::expect(200, &bootstrap.invoke(&login)?.body)?;
     bootstrap.ready()?;
     let tokens: Value = serde_json::from_str(&tokens.body)?;
-    let token = tokens["access_token"]
-        .as_str()
-        .ok_or("the login's answer has no access_token")?;
+    let token = tokens["access_token"].as_str().ok_or("the login's answer has no access_token")?;
 
     let event = exchange::request(&base, "GET", "/api/v1/me", Some(token), None);
     per_invocation(&mut bootstrap, &event, invocations)

@@ -65,12 +65,7 @@ pub fn generated() -> Result<Vec<Generated>> {
 
 fn groups() -> Vec<Group> {
     let groups = localstack::functions::HTTP_GROUPS.iter();
-    groups
-        .map(|group| Group {
-            function: group.function.to_owned(),
-            document: (group.openapi)(),
-        })
-        .collect()
+    groups.map(|group| Group { function: group.function.to_owned(), document: (group.openapi)() }).collect()
 }
 
 fn from_groups(root: &Path, groups: &[Group]) -> Result<Vec<Generated>> {
@@ -79,16 +74,8 @@ fn from_groups(root: &Path, groups: &[Group]) -> Result<Vec<Generated>> {
     let template = fs::read_to_string(root.join(TEMPLATE)).map_err(|error| format!("{TEMPLATE}: {error}"))?;
     let wanted = routes::splice(&template, &routes::render(groups)?)?;
     Ok(vec![
-        Generated {
-            path: OPENAPI,
-            found: document,
-            wanted: openapi::merged(groups)?,
-        },
-        Generated {
-            path: TEMPLATE,
-            found: template,
-            wanted,
-        },
+        Generated { path: OPENAPI, found: document, wanted: openapi::merged(groups)? },
+        Generated { path: TEMPLATE, found: template, wanted },
     ])
 }
 
@@ -144,10 +131,7 @@ mod tests {
     }
 
     pub(super) fn group(function: &str, document: serde_json::Value) -> Group {
-        Group {
-            function: function.to_owned(),
-            document: serde_json::from_value(document).unwrap(),
-        }
+        Group { function: function.to_owned(), document: serde_json::from_value(document).unwrap() }
     }
 
     const BARE: &str = "Resources:\n      paths:\n        # <routes> written by `cargo xtask sync`\n        # </routes>\nOutputs: {}\n";
@@ -168,19 +152,9 @@ mod tests {
 
     #[test]
     fn a_difference_names_file_line_and_both_sides() {
-        let file = Generated {
-            path: TEMPLATE,
-            found: "a\nb\n".to_owned(),
-            wanted: "a\nc\n".to_owned(),
-        };
+        let file = Generated { path: TEMPLATE, found: "a\nb\n".to_owned(), wanted: "a\nc\n".to_owned() };
         let difference = file.difference().unwrap();
-        assert!(
-            difference.starts_with("template.yaml:2 is out of date"),
-            "{difference}"
-        );
-        assert!(
-            difference.contains("found:  b") && difference.contains("wanted: c"),
-            "{difference}"
-        );
+        assert!(difference.starts_with("template.yaml:2 is out of date"), "{difference}");
+        assert!(difference.contains("found:  b") && difference.contains("wanted: c"), "{difference}");
     }
 }

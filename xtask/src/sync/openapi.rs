@@ -14,9 +14,7 @@ pub(super) fn merged(groups: &[Group]) -> Result<String> {
     let info = InfoBuilder::new()
         .title("Groundwork")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(
-            "Errors are RFC 9457 problems; lists are paged by opaque cursors; ids are UUIDv7.",
-        ))
+        .description(Some("Errors are RFC 9457 problems; lists are paged by opaque cursors; ids are UUIDv7."))
         .build();
     let mut document: OpenApi = OpenApiBuilder::new().info(info).build();
     for group in groups {
@@ -86,15 +84,9 @@ mod tests {
                 "components": { "schemas": { "Status": { "type": kind } } }
             })
         };
-        let groups = [
-            group("AFunction", schema("string")),
-            group("BFunction", schema("integer")),
-        ];
+        let groups = [group("AFunction", schema("string")), group("BFunction", schema("integer"))];
         let error = merged(&groups).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "schemas/Status of BFunction differs from that of AFunction: rename one of them"
-        );
+        assert_eq!(error, "schemas/Status of BFunction differs from that of AFunction: rename one of them");
     }
 
     #[test]
@@ -106,14 +98,8 @@ mod tests {
                 "paths": { path: { "get": { "operationId": "list", "responses": {} } } }
             })
         };
-        let groups = [
-            group("AFunction", document("/a")),
-            group("BFunction", document("/b")),
-        ];
+        let groups = [group("AFunction", document("/a")), group("BFunction", document("/b"))];
         let error = merged(&groups).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "the operation list stands in BFunction and in AFunction: rename one handler"
-        );
+        assert_eq!(error, "the operation list stands in BFunction and in AFunction: rename one handler");
     }
 }

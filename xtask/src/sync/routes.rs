@@ -69,25 +69,19 @@ pub(super) fn render(groups: &[Group]) -> Result<String> {
     let mut variables = BTreeMap::new();
     for Group { function, document } in groups {
         let paths = document.paths.paths.iter();
-        let paths: Vec<(&String, Value)> = paths
-            .map(|(path, item)| Ok((path, serde_json::to_value(item)?)))
-            .collect::<Result<_>>()?;
+        let paths: Vec<(&String, Value)> =
+            paths.map(|(path, item)| Ok((path, serde_json::to_value(item)?))).collect::<Result<_>>()?;
         // A bootstrap streams every answer or none: its runtime decides, not the handler.
         let streams = paths.iter().any(|(_, item)| streams(item));
         for (path, item) in &paths {
             if let Some(other) = owners.insert(path.as_str(), function) {
                 return Err(
-                    format!("{path} is answered by {other} and by {function}: a path has one owner").into(),
+                    format!("{path} is answered by {other} and by {function}: a path has one owner").into()
                 );
             }
             refuse_siblings(&mut variables, path)?;
             let methods = methods(path, item)?;
-            let route = Route {
-                path,
-                function,
-                methods,
-                streams,
-            };
+            let route = Route { path, function, methods, streams };
             write!(out, "{route}")?;
         }
     }
@@ -181,11 +175,7 @@ impl fmt::Display for Route<'_> {
 impl Route<'_> {
     fn write_function(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (version, invocations, mode) = if self.streams {
-            (
-                "2021-11-15",
-                "response-streaming-invocations",
-                ", responseTransferMode: STREAM",
-            )
+            ("2021-11-15", "response-streaming-invocations", ", responseTransferMode: STREAM")
         } else {
             ("2015-03-31", "invocations", "")
         };
@@ -210,10 +200,7 @@ mod tests {
         let item = |path: &&str| ((*path).to_owned(), json!({ "get": { "responses": {} } }));
         let paths: serde_json::Map<String, Value> = paths.iter().map(item).collect();
         let info = json!({ "title": "x", "version": "0" });
-        group(
-            function,
-            json!({ "openapi": "3.1.0", "info": info, "paths": paths }),
-        )
+        group(function, json!({ "openapi": "3.1.0", "info": info, "paths": paths }))
     }
 
     fn error(groups: &[Group]) -> String {
@@ -236,10 +223,7 @@ mod tests {
         let routes = template.api.unwrap().routes;
         assert_eq!(routes.len(), 1, "{routes:?}");
         assert_eq!(routes[0].path, "/a/{id}");
-        let function = Integration::Function {
-            function: "IdentityFunction".to_owned(),
-            streams: false,
-        };
+        let function = Integration::Function { function: "IdentityFunction".to_owned(), streams: false };
         assert_eq!(routes[0].methods["GET"], function);
         assert_eq!(routes[0].methods["OPTIONS"], function);
         let Integration::Mock(mock) = &routes[0].methods["ANY"] else {
@@ -255,20 +239,14 @@ mod tests {
     fn the_block_stands_as_far_in_as_its_marker() {
         let template = "a:\n    # <routes> x\n    old: 1\n    # </routes>\nb: 2\n";
         let spliced = splice(template, "/x:\n  get: {}\n").unwrap();
-        assert_eq!(
-            spliced,
-            "a:\n    # <routes> x\n    /x:\n      get: {}\n    # </routes>\nb: 2\n"
-        );
+        assert_eq!(spliced, "a:\n    # <routes> x\n    /x:\n      get: {}\n    # </routes>\nb: 2\n");
     }
 
     #[test]
     fn a_template_without_markers_is_refused() {
-        for template in [
-            "a: 1\n",
-            "# <routes>\n",
-            "# </routes>\n# <routes>\n",
-            "# <routes>\n# <routes>\n# </routes>\n",
-        ] {
+        for template in
+            ["a: 1\n", "# <routes>\n", "# </routes>\n# <routes>\n", "# <routes>\n# <routes>\n# </routes>\n"]
+        {
             assert!(splice(template, "").is_err(), "{template}");
         }
     }
@@ -276,19 +254,13 @@ mod tests {
     #[test]
     fn a_path_has_one_owner() {
         let error = error(&[paths("AFunction", &["/a"]), paths("BFunction", &["/a"])]);
-        assert_eq!(
-            error,
-            "/a is answered by AFunction and by BFunction: a path has one owner"
-        );
+        assert_eq!(error, "/a is answered by AFunction and by BFunction: a path has one owner");
     }
 
     #[test]
     fn one_place_of_the_tree_has_one_variable() {
         let error = error(&[paths("AFunction", &["/a/{id}", "/a/{name}/b"])]);
-        assert!(
-            error.contains("behind /a/ another path says {id}, this one {name}"),
-            "{error}"
-        );
+        assert!(error.contains("behind /a/ another path says {id}, this one {name}"), "{error}");
         render(&[paths("AFunction", &["/a/{id}", "/a/{id}/b/{name}", "/c/{name}"])]).unwrap();
     }
 
