@@ -35,14 +35,8 @@ pub struct HttpGroup {
 
 /// Every endpoint group: what `cargo xtask sync` writes the routes and the document from.
 pub const HTTP_GROUPS: [HttpGroup; 2] = [
-    HttpGroup {
-        function: "IdentityFunction",
-        openapi: identity::openapi,
-    },
-    HttpGroup {
-        function: "OpsFunction",
-        openapi: ops::openapi,
-    },
+    HttpGroup { function: "IdentityFunction", openapi: identity::openapi },
+    HttpGroup { function: "OpsFunction", openapi: ops::openapi },
 ];
 
 /// Why a function of the template does not run.
@@ -75,9 +69,7 @@ pub fn boot(cloud: &Cloud, declared: &cloud::template::Function) -> Boot {
         ("AWS_LAMBDA_FUNCTION_NAME", &declared.name),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
     ];
-    let runtime = runtime
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let runtime = runtime.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     Boot {
         vars: runtime.chain(declared.environment.clone()).collect(),
         aws: cloud.sdk_config(),
@@ -101,17 +93,8 @@ pub async fn load(cloud: &Cloud, template: &Template) -> Result<Functions, LoadE
         };
         let function = constructor(boot(cloud, declared))
             .await
-            .map_err(|source| LoadError::Boot {
-                function: declared.logical_id.clone(),
-                source,
-            })?;
-        functions.insert(
-            declared.logical_id.clone(),
-            Loaded {
-                declared: declared.clone(),
-                function,
-            },
-        );
+            .map_err(|source| LoadError::Boot { function: declared.logical_id.clone(), source })?;
+        functions.insert(declared.logical_id.clone(), Loaded { declared: declared.clone(), function });
     }
     Ok(Arc::new(functions))
 }

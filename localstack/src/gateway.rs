@@ -150,11 +150,7 @@ impl Gateway {
             }
         };
         let limit = loaded.declared.timeout;
-        let limit = if streams {
-            limit
-        } else {
-            limit.min(INTEGRATION_TIMEOUT)
-        };
+        let limit = if streams { limit } else { limit.min(INTEGRATION_TIMEOUT) };
         match call(&loaded.function, payload, streams, limit).await {
             Ok(Some(response)) => response,
             Ok(None) => own.response(Kind::IntegrationFailure),
@@ -192,21 +188,13 @@ async fn call(
     }
     let invocation = async move {
         let answer = platform::function::buffered(router).call(event);
-        answer
-            .await
-            .ok()
-            .and_then(|answer| serde_json::to_vec(&answer).ok())
+        answer.await.ok().and_then(|answer| serde_json::to_vec(&answer).ok())
     };
-    let json = invoke::run(limit, invocation)
-        .await?
-        .filter(|json| json.len() <= PAYLOAD_BYTES_MAX);
+    let json = invoke::run(limit, invocation).await?.filter(|json| json.len() <= PAYLOAD_BYTES_MAX);
     Ok(json.and_then(|json| answer::buffered(&json)))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the gateway is AWS's side: it keeps its own time"
-)]
+#[expect(clippy::disallowed_methods, reason = "the gateway is AWS's side: it keeps its own time")]
 fn now() -> Instant {
     Instant::now()
 }

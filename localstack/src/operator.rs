@@ -29,16 +29,10 @@ pub(crate) fn keep(data_dir: &Path, fresh: Operator) -> Result<Operator> {
         Ok(bytes) => {
             let kept: Kept =
                 serde_json::from_slice(&bytes).map_err(|e| Error::new(ErrorKind::InvalidData, e))?;
-            Ok(Operator {
-                email: kept.email,
-                password: Secret::new(kept.password),
-            })
+            Ok(Operator { email: kept.email, password: Secret::new(kept.password) })
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let kept = Kept {
-                email: fresh.email.clone(),
-                password: fresh.password.expose().clone(),
-            };
+            let kept = Kept { email: fresh.email.clone(), password: fresh.password.expose().clone() };
             write(&path, &serde_json::to_vec(&kept)?)?;
             Ok(fresh)
         }
@@ -65,35 +59,20 @@ mod tests {
     use super::*;
 
     fn operator(password: &str) -> Operator {
-        Operator {
-            email: EMAIL.to_owned(),
-            password: Secret::new(password.to_owned()),
-        }
+        Operator { email: EMAIL.to_owned(), password: Secret::new(password.to_owned()) }
     }
 
     #[test]
     fn the_first_password_stays() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(
-            keep(folder.path(), operator("first")).unwrap().password.expose(),
-            "first"
-        );
-        assert_eq!(
-            keep(folder.path(), operator("second")).unwrap().password.expose(),
-            "first"
-        );
+        assert_eq!(keep(folder.path(), operator("first")).unwrap().password.expose(), "first");
+        assert_eq!(keep(folder.path(), operator("second")).unwrap().password.expose(), "first");
         let text = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
-        assert_eq!(
-            text,
-            "{\"email\":\"operator@localhost\",\"password\":\"first\"}\n"
-        );
+        assert_eq!(text, "{\"email\":\"operator@localhost\",\"password\":\"first\"}\n");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let mode = std::fs::metadata(folder.path().join(FILE))
-                .unwrap()
-                .permissions()
-                .mode();
+            let mode = std::fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
     }

@@ -80,10 +80,7 @@ mod tests {
     use super::*;
 
     fn read(vars: &[(&str, &str)]) -> Result<Settings, String> {
-        let vars: Vars = vars
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
+        let vars: Vars = vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Settings::read(&vars).map_err(|e| e.to_string())
     }
 
@@ -97,12 +94,8 @@ mod tests {
 
     #[test]
     fn every_mistake_is_told_at_once() {
-        let error = read(&[
-            ("GROUNDWORK_ADDR", "8080"),
-            ("GROUNDWORK_LIMITS", "no"),
-            ("LOG_LEVEL", "loud"),
-        ])
-        .unwrap_err();
+        let error = read(&[("GROUNDWORK_ADDR", "8080"), ("GROUNDWORK_LIMITS", "no"), ("LOG_LEVEL", "loud")])
+            .unwrap_err();
         for name in ["GROUNDWORK_ADDR", "GROUNDWORK_LIMITS", "LOG_LEVEL"] {
             assert!(error.contains(name), "{error}");
         }

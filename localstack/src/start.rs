@@ -110,17 +110,7 @@ pub async fn run() -> Result<(), StartError> {
     let cloud = Cloud::open(&template, &settings.data_dir)?;
     let functions = functions::load(&cloud, &template).await?;
     let announcement = first_start(&cloud, &template, &settings.data_dir).await?;
-    serve(Parts {
-        settings,
-        cloud,
-        template,
-        functions,
-        api,
-        aws,
-        url,
-        announcement,
-    })
-    .await
+    serve(Parts { settings, cloud, template, functions, api, aws, url, announcement }).await
 }
 
 struct Parts {
@@ -140,12 +130,7 @@ async fn serve(parts: Parts) -> Result<(), StartError> {
     let mut signals = Signals::new()?;
     let mut triggers = trigger::start(&parts.cloud, &parts.functions, &stop)?;
     let gateway = Arc::new(Gateway::new(api, parts.functions, parts.settings.limits));
-    let server = tokio::spawn(gateway::serve(
-        parts.api,
-        gateway,
-        parts.cloud.clone(),
-        stop.clone(),
-    ));
+    let server = tokio::spawn(gateway::serve(parts.api, gateway, parts.cloud.clone(), stop.clone()));
     let aws = tokio::spawn({
         let mut stop = stop.clone();
         async move {
@@ -153,11 +138,7 @@ async fn serve(parts: Parts) -> Result<(), StartError> {
         }
     });
     let mut out = std::io::stdout();
-    for line in parts
-        .announcement
-        .into_iter()
-        .chain([format!("Groundwork is up at {}", parts.url)])
-    {
+    for line in parts.announcement.into_iter().chain([format!("Groundwork is up at {}", parts.url)]) {
         // Nobody may be reading; that is no reason to stop.
         let _ = writeln!(out, "{line}").and_then(|()| out.flush());
     }
@@ -189,19 +170,12 @@ async fn first_start(
     let file = data_dir.join(operator::FILE);
     Ok(made.map(|operator| {
         let (email, password) = (operator.email, operator.password.expose());
-        format!(
-            "Operator: {email} with password {password} (kept in {})",
-            file.display()
-        )
+        format!("Operator: {email} with password {password} (kept in {})", file.display())
     }))
 }
 
 async fn listen(addr: SocketAddr, variable: &'static str) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |source| StartError::Listen {
-        addr,
-        variable,
-        source,
-    };
+    let failed = |source| StartError::Listen { addr, variable, source };
     let listener = TcpListener::bind(addr).await.map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     Ok((listener, addr))
@@ -210,23 +184,16 @@ async fn listen(addr: SocketAddr, variable: &'static str) -> Result<(TcpListener
 /// How clients on this machine reach the gateway.
 fn public_url(addr: SocketAddr) -> String {
     let is_everywhere = addr.ip().is_unspecified();
-    let ip = if is_everywhere {
-        IpAddr::V4(Ipv4Addr::LOCALHOST)
-    } else {
-        addr.ip()
-    };
+    let ip = if is_everywhere { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { addr.ip() };
     format!("http://{}", SocketAddr::new(ip, addr.port()))
 }
 
 fn load_template(settings: &Settings, url: &str) -> Result<Template, StartError> {
     let here = PathBuf::from("template.yaml");
-    let path = settings.template.clone().unwrap_or_else(|| {
-        if here.exists() {
-            here
-        } else {
-            template::workspace_template()
-        }
-    });
+    let path = settings
+        .template
+        .clone()
+        .unwrap_or_else(|| if here.exists() { here } else { template::workspace_template() });
     let mut overrides = template::local_overrides(url);
     overrides.insert("LogLevel".to_owned(), settings.log_level.clone());
     let template = Template::load(&path, &overrides)?;
@@ -238,21 +205,12 @@ fn load_template(settings: &Settings, url: &str) -> Result<Template, StartError>
 
 /// Takes the data folder for this process. The lock goes with the process, however that ends.
 fn lock(data_dir: &Path) -> Result<File, StartError> {
-    let failed = |source| StartError::Folder {
-        path: data_dir.to_owned(),
-        source,
-    };
+    let failed = |source| StartError::Folder { path: data_dir.to_owned(), source };
     cloud::make_data_dir(data_dir).map_err(failed)?;
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(data_dir.join("lock"))
-        .map_err(failed)?;
+    let file = File::options().create(true).append(true).open(data_dir.join("lock")).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::FolderInUse {
-            path: data_dir.to_owned(),
-        }),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StartError::FolderInUse { path: data_dir.to_owned() }),
         Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
     }
 }
@@ -266,10 +224,7 @@ struct Signals {
 impl Signals {
     /// Listening begins here, so that a signal during the start is not lost.
     fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
     async fn recv(&mut self) {

@@ -66,19 +66,9 @@ fn trigger(
     event: &Event,
     stop: &Stop,
 ) -> Result<(), TriggerError> {
-    let mismatch = |event| TriggerError::Mismatch {
-        function: loaded.declared.logical_id.clone(),
-        event,
-    };
+    let mismatch = |event| TriggerError::Mismatch { function: loaded.declared.logical_id.clone(), event };
     match (event, &loaded.function) {
-        (
-            Event::Queue {
-                queue,
-                batch_size,
-                reports_failures,
-            },
-            Function::Sqs(handler),
-        ) => {
+        (Event::Queue { queue, batch_size, reports_failures }, Function::Sqs(handler)) => {
             let source = queue::Source {
                 queue: queue.clone(),
                 batch_size: *batch_size,

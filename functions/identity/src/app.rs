@@ -90,9 +90,9 @@ impl App {
     pub(crate) fn require_password_login(&self) -> Result<()> {
         match self.idp_mode {
             IdpMode::Internal | IdpMode::Both => Ok(()),
-            IdpMode::Oidc => Err(Error::Forbidden(
-                "passwords are not used here; log in with your provider".into(),
-            )),
+            IdpMode::Oidc => {
+                Err(Error::Forbidden("passwords are not used here; log in with your provider".into()))
+            }
         }
     }
 }
@@ -103,10 +103,8 @@ async fn ensure(signing: &SigningKeys, edge: &Edge) -> Result<(), BootError> {
 
 async fn read_peppers(edge: &Edge, secret: &str) -> Result<Peppers, BootError> {
     let text = edge.secrets().get(secret).await?;
-    Peppers::from_json(text.expose()).map_err(|fault| BootError::Secret {
-        name: "PEPPER_SECRET",
-        fault: fault.to_string(),
-    })
+    Peppers::from_json(text.expose())
+        .map_err(|fault| BootError::Secret { name: "PEPPER_SECRET", fault: fault.to_string() })
 }
 
 impl FromRef<App> for Edge {

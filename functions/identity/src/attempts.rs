@@ -78,15 +78,9 @@ fn account_key(account: &str) -> Key {
 
 impl Attempt {
     pub(crate) fn new(edge: &Edge, email: &Email, info: &RequestInfo) -> Self {
-        let network = info.ip.map_or_else(
-            || "unknown".to_owned(),
-            |ip: IpAddr| Network::from(ip).to_string(),
-        );
-        Self {
-            account: edge.pseudonym(email.as_str()),
-            network: edge.pseudonym(&network),
-            now: info.now,
-        }
+        let network =
+            info.ip.map_or_else(|| "unknown".to_owned(), |ip: IpAddr| Network::from(ip).to_string());
+        Self { account: edge.pseudonym(email.as_str()), network: edge.pseudonym(&network), now: info.now }
     }
 
     /// The account's pseudonym.
@@ -96,11 +90,7 @@ impl Attempt {
 
     /// The network as a device of the account, once it has logged in.
     pub(crate) fn device(&self, user: &User) -> KnownDevice {
-        KnownDevice {
-            user_id: user.id,
-            network: self.network.clone(),
-            at: self.now,
-        }
+        KnownDevice { user_id: user.id, network: self.network.clone(), at: self.now }
     }
 
     /// Counts the attempt before the password is looked at: of parallel guesses no more than allowed get through.
@@ -114,27 +104,20 @@ impl Attempt {
             match lockout::admit(old.as_ref().map(|old| &old.value.counter), self.now) {
                 Admission::Wait { retry_after } => return Err(Error::TooManyRequests { retry_after }),
                 Admission::Go { next } => {
-                    if store
-                        .put_ephemeral(&self.pair(next), old.as_ref())
-                        .await?
-                        .is_some()
-                    {
+                    if store.put_ephemeral(&self.pair(next), old.as_ref()).await?.is_some() {
                         return Ok(());
                     }
                 }
             }
         }
-        Err(Error::TooManyRequests {
-            retry_after: Duration::from_secs(1),
-        })
+        Err(Error::TooManyRequests { retry_after: Duration::from_secs(1) })
     }
 
     /// How long a login is held back because many others of the account failed. A known device never is.
     pub(crate) async fn delay(&self, store: &Store, user: Option<&User>) -> Result<Duration> {
         let account: Option<Stored<Anywhere>> = store.get(&account_key(&self.account)).await?;
-        let failures = account
-            .filter(|account| self.now < account.window_ends)
-            .map_or(0, |account| account.failures);
+        let failures =
+            account.filter(|account| self.now < account.window_ends).map_or(0, |account| account.failures);
         if lockout::delay(failures, false).is_zero() {
             return Ok(Duration::ZERO);
         }
@@ -155,19 +138,12 @@ impl Attempt {
         for _ in 0..TRIES {
             let old: Option<Stored<Pair>> = store.get_consistent(&key).await?;
             let next = lockout::after_failure(old.as_ref().map(|old| &old.value.counter), self.now);
-            if store
-                .put_ephemeral(&self.pair(next), old.as_ref())
-                .await?
-                .is_some()
-            {
+            if store.put_ephemeral(&self.pair(next), old.as_ref()).await?.is_some() {
                 break;
             }
         }
         let old: Option<Stored<Anywhere>> = store.get_consistent(&account_key(&self.account)).await?;
-        let failures = old
-            .as_ref()
-            .filter(|old| self.now < old.window_ends)
-            .map_or(0, |old| old.failures);
+        let failures = old.as_ref().filter(|old| self.now < old.window_ends).map_or(0, |old| old.failures);
         let next = Anywhere {
             account: self.account.clone(),
             failures: failures.saturating_add(1),
@@ -179,9 +155,7 @@ impl Attempt {
 
     /// Forgets the pair's failures after a success.
     pub(crate) async fn succeeded(&self, store: &Store) -> Result<()> {
-        let old: Option<Stored<Pair>> = store
-            .get_consistent(&pair_key(&self.account, &self.network))
-            .await?;
+        let old: Option<Stored<Pair>> = store.get_consistent(&pair_key(&self.account, &self.network)).await?;
         match old {
             Some(old) => store.delete_ephemeral(&old).await,
             None => Ok(()),
@@ -189,10 +163,6 @@ impl Attempt {
     }
 
     fn pair(&self, counter: PairCounter) -> Pair {
-        Pair {
-            account: self.account.clone(),
-            network: self.network.clone(),
-            counter,
-        }
+        Pair { account: self.account.clone(), network: self.network.clone(), counter }
     }
 }

@@ -33,19 +33,12 @@ pub async fn ensure_operator(
     keep: impl FnOnce(Operator) -> std::io::Result<Operator>,
 ) -> Result<Option<Operator>, platform::BootError> {
     let app = App::new(boot).await?;
-    let address: Email = email
-        .parse()
-        .map_err(|error| Error::internal("make the operator", format!("{error}")))?;
-    if user::store::find_by_email(app.edge.store(), &address)
-        .await?
-        .is_some()
-    {
+    let address: Email =
+        email.parse().map_err(|error| Error::internal("make the operator", format!("{error}")))?;
+    if user::store::find_by_email(app.edge.store(), &address).await?.is_some() {
         return Ok(None);
     }
-    let fresh = Operator {
-        email: email.to_owned(),
-        password: Secret::new(random_password()),
-    };
+    let fresh = Operator { email: email.to_owned(), password: Secret::new(random_password()) };
     let operator = keep(fresh).map_err(|error| Error::unavailable("keep the operator's password", error))?;
     create(&app, address, &operator).await?;
     Ok(Some(operator))
@@ -57,17 +50,12 @@ async fn create(app: &App, email: Email, operator: &Operator) -> Result<()> {
         .expose()
         .parse()
         .map_err(|error| Error::internal("make the operator", format!("{error}")))?;
-    let username = "operator"
-        .parse()
-        .map_err(|error| Error::internal("make the operator", format!("{error}")))?;
+    let username =
+        "operator".parse().map_err(|error| Error::internal("make the operator", format!("{error}")))?;
     let now = app.edge.clock().now();
     let password = app.hasher.hash(password).await?;
     let user = register::new_user(email, username, password, now);
-    let user = User {
-        is_operator: true,
-        email_verified_at: Some(now),
-        ..user
-    };
+    let user = User { is_operator: true, email_verified_at: Some(now), ..user };
     let change = Change::new("user.bootstrap", "user", user.id).in_tenant(user.personal_tenant_id);
     let actor = Actor {
         principal: auth::system(),
@@ -76,10 +64,7 @@ async fn create(app: &App, email: Email, operator: &Operator) -> Result<()> {
         now,
         claim: ClaimSlot::default(),
     };
-    app.edge
-        .store()
-        .commit(&actor, register::create_with_tenant(change, &user)?)
-        .await
+    app.edge.store().commit(&actor, register::create_with_tenant(change, &user)?).await
 }
 
 /// 24 random bytes in base64url: 192 bits.

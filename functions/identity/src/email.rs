@@ -56,9 +56,7 @@ impl FromStr for Email {
             return Err(ParseEmailError("must not contain spaces or control characters"));
         }
         if !text.is_ascii() {
-            return Err(ParseEmailError(
-                "must be ASCII; write an international domain in its xn-- form",
-            ));
+            return Err(ParseEmailError("must be ASCII; write an international domain in its xn-- form"));
         }
         let Some((local, domain)) = text.split_once('@') else {
             return Err(ParseEmailError("must be an e-mail address, like ann@example.org"));
@@ -84,9 +82,7 @@ fn check_local(local: &str) -> Result<(), ParseEmailError> {
     }
     let is_atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
     if !local.chars().all(is_atom) {
-        return Err(ParseEmailError(
-            "must have only letters, digits and !#$%&'*+-/=?^_`{|}~. before the @",
-        ));
+        return Err(ParseEmailError("must have only letters, digits and !#$%&'*+-/=?^_`{|}~. before the @"));
     }
     Ok(())
 }
@@ -106,14 +102,10 @@ fn check_domain(domain: &str) -> Result<(), ParseEmailError> {
         return Err(ParseEmailError("must have a domain name after the @"));
     }
     let Some((_, top)) = domain.rsplit_once('.') else {
-        return Err(ParseEmailError(
-            "must have a domain with a dot after the @, like example.org",
-        ));
+        return Err(ParseEmailError("must have a domain with a dot after the @, like example.org"));
     };
     if top.chars().all(|c| c.is_ascii_digit()) {
-        return Err(ParseEmailError(
-            "must have a domain name after the @, not an IP address",
-        ));
+        return Err(ParseEmailError("must have a domain name after the @, not an IP address"));
     }
     Ok(())
 }
@@ -145,10 +137,7 @@ mod tests {
             ("ann@example.org", "ann@example.org"),
             ("Ann@EXAMPLE.org", "ann@example.org"),
             ("ann+tag@a-b.example.co.uk", "ann+tag@a-b.example.co.uk"),
-            (
-                "o'brien.x@xn--bcher-kva.example",
-                "o'brien.x@xn--bcher-kva.example",
-            ),
+            ("o'brien.x@xn--bcher-kva.example", "o'brien.x@xn--bcher-kva.example"),
             ("operator@localhost", "operator@localhost"),
             ("1@1.org", "1@1.org"),
         ] {

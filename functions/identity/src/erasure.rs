@@ -97,10 +97,7 @@ impl<'a> Erasure<'a> {
         for found in self.store.all(&Membership::of_user(self.user.id)).await? {
             // An index may be behind.
             let membership = self.store.get_consistent::<Membership>(&found.key()).await?;
-            let tenant = self
-                .store
-                .get_consistent::<Tenant>(&Tenant::key_of(found.tenant_id))
-                .await?;
+            let tenant = self.store.get_consistent::<Tenant>(&Tenant::key_of(found.tenant_id)).await?;
             if let Some((membership, tenant)) = membership.zip(tenant) {
                 farewells.push(self.farewell(membership, tenant).await?);
             }
@@ -112,21 +109,13 @@ impl<'a> Erasure<'a> {
         let owners_left = owners_left(self.user, &tenant, membership.role);
         let mut others = Vec::new();
         if owners_left.is_none() {
-            others = self
-                .store
-                .all(&Membership::of_tenant(tenant.id).consistent())
-                .await?;
+            others = self.store.all(&Membership::of_tenant(tenant.id).consistent()).await?;
             others.retain(|member| member.user_id != self.user.id);
             if tenant.id != self.user.personal_tenant_id && !others.is_empty() {
                 return Err(last_owner(&tenant));
             }
         }
-        Ok(Farewell {
-            membership,
-            tenant,
-            owners_left,
-            others,
-        })
+        Ok(Farewell { membership, tenant, owners_left, others })
     }
 
     /// Ends the memberships of everybody else in a tenant that goes.
@@ -154,10 +143,7 @@ impl<'a> Erasure<'a> {
                 if owners == tenant.owners {
                     change
                 } else {
-                    let next = Tenant {
-                        owners,
-                        ..tenant.value.clone()
-                    };
+                    let next = Tenant { owners, ..tenant.value.clone() };
                     change.replace(tenant, &next)
                 }
             }
@@ -169,13 +155,7 @@ impl<'a> Erasure<'a> {
 
     /// Deletes everything a query finds.
     async fn forget<T: Entity>(&self, query: Query<T>) -> Result<()> {
-        let keys: Vec<Key> = self
-            .store
-            .all(&query)
-            .await?
-            .iter()
-            .map(|found| found.key())
-            .collect();
+        let keys: Vec<Key> = self.store.all(&query).await?.iter().map(|found| found.key()).collect();
         for keys in keys.chunks(BATCH) {
             let change = self.change("user.forget");
             let change = keys.iter().cloned().fold(change, Change::discard::<T>);

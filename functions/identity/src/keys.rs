@@ -23,19 +23,11 @@ impl Publishing {
     pub(crate) fn read(env: &mut Reader<'_>) -> Option<Self> {
         let max_age = env.or("AUTH_JWKS_MAX_AGE_SECONDS", "300");
         let etag_salt = env.or("AUTH_JWKS_ETAG_SALT", "");
-        Some(Self {
-            max_age: max_age?,
-            etag_salt: etag_salt?,
-        })
+        Some(Self { max_age: max_age?, etag_salt: etag_salt? })
     }
 
     fn of(&self, content_type: &'static str, modified_at: Timestamp) -> Publication<'_> {
-        Publication {
-            content_type,
-            max_age: self.max_age.0,
-            etag_salt: &self.etag_salt,
-            modified_at,
-        }
+        Publication { content_type, max_age: self.max_age.0, etag_salt: &self.etag_salt, modified_at }
     }
 }
 
@@ -61,13 +53,9 @@ mod tests {
 
     #[test]
     fn a_key_set_is_kept_for_a_day_at_most() {
-        for (text, read) in [
-            ("0", Some(0)),
-            ("86400", Some(86_400)),
-            ("86401", None),
-            ("-1", None),
-            ("5m", None),
-        ] {
+        for (text, read) in
+            [("0", Some(0)), ("86400", Some(86_400)), ("86401", None), ("-1", None), ("5m", None)]
+        {
             let max_age = text.parse::<MaxAge>().ok();
             assert_eq!(max_age.map(|age| age.0.as_secs()), read, "{text}");
         }

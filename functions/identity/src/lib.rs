@@ -41,12 +41,8 @@ pub use mailer::mailer;
 pub const IDENTITY_TABLE: Table = Table("IDENTITY_TABLE");
 
 /// The tables this group uses.
-pub const TABLES: [Table; 4] = [
-    IDENTITY_TABLE,
-    store::audit::TABLE,
-    store::ephemeral::TABLE,
-    store::outbox::TABLE,
-];
+pub const TABLES: [Table; 4] =
+    [IDENTITY_TABLE, store::audit::TABLE, store::ephemeral::TABLE, store::outbox::TABLE];
 
 /// Builds the HTTP function.
 ///
@@ -74,33 +70,17 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(auth::verify_email::verify_email))
         .routes(routes!(auth::forgot_password::forgot_password))
         .routes(routes!(auth::reset_password::reset_password))
-        .routes(routes!(
-            me::get_me::get_me,
-            me::patch_me::patch_me,
-            me::delete_me::delete_me
-        ))
+        .routes(routes!(me::get_me::get_me, me::patch_me::patch_me, me::delete_me::delete_me))
         .routes(routes!(me::change_password::change_password))
         .routes(routes!(me::send_verification::send_verification))
-        .routes(routes!(
-            me::list_sessions::list_sessions,
-            me::delete_sessions::delete_sessions
-        ))
+        .routes(routes!(me::list_sessions::list_sessions, me::delete_sessions::delete_sessions))
         .routes(routes!(me::delete_session::delete_session))
         .routes(routes!(me::list_login_events::list_login_events))
         .routes(routes!(auth::csrf::csrf))
         .routes(routes!(users::list_users::list_users))
-        .routes(routes!(
-            users::get_user::get_user,
-            users::update_user::update_user
-        ))
-        .routes(routes!(
-            tenants::list_tenants::list_tenants,
-            tenants::create_tenant::create_tenant
-        ))
-        .routes(routes!(
-            tenants::get_tenant::get_tenant,
-            tenants::update_tenant::update_tenant
-        ))
+        .routes(routes!(users::get_user::get_user, users::update_user::update_user))
+        .routes(routes!(tenants::list_tenants::list_tenants, tenants::create_tenant::create_tenant))
+        .routes(routes!(tenants::get_tenant::get_tenant, tenants::update_tenant::update_tenant))
         .routes(routes!(
             tenants::members::list_members::list_members,
             tenants::members::add_member::add_member

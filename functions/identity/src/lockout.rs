@@ -67,13 +67,7 @@ pub enum Admission {
 
 impl PairCounter {
     const fn fresh(now: Timestamp) -> Self {
-        Self {
-            attempts: 0,
-            failures: 0,
-            locks: 0,
-            locked_until: None,
-            window_ends: now,
-        }
+        Self { attempts: 0, failures: 0, locks: 0, locked_until: None, window_ends: now }
     }
 
     /// The counter as it counts now: what is forgotten is gone.
@@ -98,9 +92,7 @@ impl PairCounter {
 
     /// How long the pair has to wait; `None` when it is not locked.
     fn lock_left(&self, now: Timestamp) -> Option<Duration> {
-        self.locked_until
-            .filter(|until| now < *until)
-            .map(|until| until.since(now))
+        self.locked_until.filter(|until| now < *until).map(|until| until.since(now))
     }
 
     /// When nothing of the counter matters any more: its time to live in the table.
@@ -122,11 +114,7 @@ pub fn admit(counter: Option<&PairCounter>, now: Timestamp) -> Admission {
     if current.attempts >= FAILURES_MAX {
         return Admission::Wait { retry_after: BUSY };
     }
-    let next = PairCounter {
-        attempts: current.attempts + 1,
-        window_ends: now + WINDOW,
-        ..current
-    };
+    let next = PairCounter { attempts: current.attempts + 1, window_ends: now + WINDOW, ..current };
     Admission::Go { next }
 }
 

@@ -121,12 +121,7 @@ impl PresentedMailToken {
         let key = keys.hmac_key(kid, MAC_INFO)?;
         // The id has a fixed length and comes first, so that the two cannot run into each other.
         let mac = KeyedHash::of(&key, &[id.uuid().as_bytes(), purpose.name()]);
-        Some(Self {
-            kid: kid.clone(),
-            id,
-            purpose,
-            mac,
-        })
+        Some(Self { kid: kid.clone(), id, purpose, mac })
     }
 
     /// Reads a token's text and checks its MAC for the purpose it is presented for.
@@ -200,10 +195,7 @@ pub fn redeem(
     if now >= stored.expires_at {
         return Err(Refusal::Expired);
     }
-    Ok(MailToken {
-        used_at: Some(now),
-        ..stored.clone()
-    })
+    Ok(MailToken { used_at: Some(now), ..stored.clone() })
 }
 
 #[cfg(test)]
@@ -236,18 +228,9 @@ mod tests {
         let presented = PresentedMailToken::parse(text.expose(), Purpose::ResetPassword, &keys).unwrap();
         assert_eq!(presented.id(), stored.id);
         let used = redeem(&stored, &presented, &keys, START).unwrap();
-        let moved = MailToken {
-            user_id: UserId::from_uuid(Uuid::from_u128(7)),
-            ..stored.clone()
-        };
-        let other_id = MailToken {
-            id: MailTokenId::from_uuid(Uuid::from_u128(8)),
-            ..stored.clone()
-        };
-        let turned = MailToken {
-            purpose: Purpose::VerifyEmail,
-            ..stored.clone()
-        };
+        let moved = MailToken { user_id: UserId::from_uuid(Uuid::from_u128(7)), ..stored.clone() };
+        let other_id = MailToken { id: MailTokenId::from_uuid(Uuid::from_u128(8)), ..stored.clone() };
+        let turned = MailToken { purpose: Purpose::VerifyEmail, ..stored.clone() };
         let last = stored.expires_at - Duration::from_millis(1);
         for (name, row, now, refusal) in [
             ("at once", &stored, START, None),
@@ -272,10 +255,7 @@ mod tests {
             text(&stored).expose(),
             "gw_mt_AmsxAAAAAAAAAAAAAAAAAAAABboveimGg-XSTg07udXkpeLxf6JICj0LPZp7yCcbnnui"
         );
-        assert_eq!(
-            stored.token_hash.to_string(),
-            "Z4MGQl9ddJzp9727_UJoJLNRu8hEaUT36HvY5UZZWRA"
-        );
+        assert_eq!(stored.token_hash.to_string(), "Z4MGQl9ddJzp9727_UJoJLNRu8hEaUT36HvY5UZZWRA");
     }
 
     #[test]

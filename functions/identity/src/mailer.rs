@@ -82,10 +82,8 @@ impl Desk {
 
     /// Works through a batch; answers the messages that should come again. What never succeeds ends as a dead letter.
     async fn answer(&self, event: SqsEvent) -> SqsBatchResponse {
-        let keys = self
-            .app_keys()
-            .await
-            .inspect_err(|error| tracing::error!(%error, "no keys to make tokens with"));
+        let keys =
+            self.app_keys().await.inspect_err(|error| tracing::error!(%error, "no keys to make tokens with"));
         let Ok(keys) = keys else {
             return failed_messages(event.records.into_iter().filter_map(|message| message.message_id));
         };
@@ -97,9 +95,7 @@ impl Desk {
     async fn handle(&self, message: &SqsMessage, keys: &AppKeys) -> Option<String> {
         let message_id = message.message_id.clone().unwrap_or_default();
         let request_id = message.message_attributes.get("request_id");
-        let request_id = request_id
-            .and_then(|id| id.string_value.as_deref())
-            .unwrap_or_default();
+        let request_id = request_id.and_then(|id| id.string_value.as_deref()).unwrap_or_default();
         let span = tracing::info_span!("message", request_id, message_id);
         async {
             match self.work(message, keys).await {
@@ -123,10 +119,8 @@ impl Desk {
         let body = message.body.as_deref().unwrap_or_default();
         let job: MailJob =
             serde_json::from_str(body).map_err(|error| Error::internal("read a mail job", error))?;
-        let token: Option<Stored<MailToken>> = self
-            .store
-            .get_consistent(&MailToken::key_of(job.token_id))
-            .await?;
+        let token: Option<Stored<MailToken>> =
+            self.store.get_consistent(&MailToken::key_of(job.token_id)).await?;
         let now = self.clock.now();
         let Some(token) = token.filter(|token| token.used_at.is_none() && now < token.expires_at) else {
             return Ok("the token is used or has expired");

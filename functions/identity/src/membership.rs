@@ -9,7 +9,7 @@ use kernel::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{tenant_name::TenantName, username::Username};
+use crate::username::Username;
 
 /// One account in one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,10 +20,6 @@ pub struct Membership {
     pub user_id: UserId,
     /// Its role there.
     pub role: Role,
-    /// The account's username, as it was when the membership was last written.
-    pub username: Username,
-    /// The tenant's name, likewise.
-    pub tenant_name: TenantName,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -108,11 +104,12 @@ pub struct MemberView {
     pub updated_at: Timestamp,
 }
 
-impl From<&Membership> for MemberView {
-    fn from(membership: &Membership) -> Self {
+impl MemberView {
+    /// The view of a membership, with the name that its account has now.
+    pub fn new(membership: &Membership, username: &Username) -> Self {
         Self {
             user_id: membership.user_id,
-            username: membership.username.clone(),
+            username: username.clone(),
             role: membership.role,
             created_at: membership.created_at,
             updated_at: membership.updated_at,

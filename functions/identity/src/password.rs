@@ -172,26 +172,17 @@ mod tests {
         let email: Email = "adelheid.gruber@bergwerk-ag.example".parse().unwrap();
         let username: Username = "Gletscher_Kind".parse().unwrap();
         for (password, outcome) in [
-            (
-                "Adelheid.Gruber@Bergwerk-AG.example",
-                Err("must not be your e-mail address"),
-            ),
+            ("Adelheid.Gruber@Bergwerk-AG.example", Err("must not be your e-mail address")),
             ("ADELHEID.gruber", Err("must not be your e-mail address")),
             ("gletscher_kind", Err("must not be your username")),
             ("gletscher_kind1", Err("is too easy to guess: ")),
             ("bergwerk-ag.example", Err("is too easy to guess: ")),
             ("password123", Err("is too easy to guess: this is")),
-            (
-                "aaaaaaaaaaaa",
-                Err("is too easy to guess: repeats like \"aaa\" are easy to guess"),
-            ),
+            ("aaaaaaaaaaaa", Err("is too easy to guess: repeats like \"aaa\" are easy to guess")),
             ("qwertyuiop", Err("is too easy to guess: ")),
             ("abcdefghijklm", Err("is too easy to guess: sequences like abc")),
             ("nine purple otters juggle", Ok(())),
-            (
-                "adelheid.gruber@bergwerk-ag.example1",
-                Err("is too easy to guess: "),
-            ),
+            ("adelheid.gruber@bergwerk-ag.example1", Err("is too easy to guess: ")),
             ("kX9#vQ2!mZ7p", Ok(())),
             ("περιστέρι στο μπαλκόνι", Ok(())),
         ] {

@@ -64,25 +64,18 @@ pub struct ParseRefreshTokenError;
 
 impl From<&AppKeys> for RefreshKeys {
     fn from(keys: &AppKeys) -> Self {
-        let by_kid: BTreeMap<Kid, Arc<Purposes>> = keys
-            .kids()
-            .filter_map(|kid| Some((kid.clone(), Arc::new(Purposes::of(keys, kid)?))))
-            .collect();
+        let by_kid: BTreeMap<Kid, Arc<Purposes>> =
+            keys.kids().filter_map(|kid| Some((kid.clone(), Arc::new(Purposes::of(keys, kid)?)))).collect();
         let current = by_kid
             .get(keys.current())
             .expect("application keys are read only with their current key among them");
-        Self {
-            current: Arc::clone(current),
-            by_kid,
-        }
+        Self { current: Arc::clone(current), by_kid }
     }
 }
 
 impl fmt::Debug for RefreshKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RefreshKeys")
-            .field("current", &self.current.kid)
-            .finish_non_exhaustive()
+        f.debug_struct("RefreshKeys").field("current", &self.current.kid).finish_non_exhaustive()
     }
 }
 
@@ -120,11 +113,7 @@ impl RefreshKeys {
         let generation = parent.generation.checked_add(1)?;
         let secret = KeyedHash::of(
             &parent.keys.successor,
-            &[
-                parent.family.uuid().as_bytes(),
-                &generation.to_be_bytes(),
-                &*parent.secret,
-            ],
+            &[parent.family.uuid().as_bytes(), &generation.to_be_bytes(), &*parent.secret],
         );
         let family = parent.family;
         Some(RefreshToken::issue(keys, family, generation, *secret.bytes()))
@@ -255,10 +244,7 @@ pub(crate) mod tests {
             successor.text().expose(),
             "gw_rt_AmsxAAAAAAAAAAAAAAAAAAAABwAAAARjNO5l2RAvOe2qBcmdogqOl9BmKsTeMyBw17kWyha3eZ_HoYmN5ByC_CqYMvqh64Y"
         );
-        assert_eq!(
-            successor.hash().to_string(),
-            "7DXWctNZ7l-0buShk243KyWnHcAQpafF3bYJTV9yj3g"
-        );
+        assert_eq!(successor.hash().to_string(), "7DXWctNZ7l-0buShk243KyWnHcAQpafF3bYJTV9yj3g");
     }
 
     #[test]

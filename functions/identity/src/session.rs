@@ -143,15 +143,9 @@ mod tests {
             user_agent: String::new(),
         };
         let changed = user.clone().without_sessions(changed_at);
-        let (before, after) = (
-            session(user.sessions_valid_from),
-            session(changed.sessions_valid_from),
-        );
+        let (before, after) = (session(user.sessions_valid_from), session(changed.sessions_valid_from));
         assert!(before.is_alive(&user, logged_in_at));
-        assert!(
-            !before.is_alive(&changed, logged_in_at),
-            "its clock says that it came later"
-        );
+        assert!(!before.is_alive(&changed, logged_in_at), "its clock says that it came later");
         assert!(after.is_alive(&changed, logged_in_at));
         assert!(!after.is_alive(&changed, logged_in_at + Duration::from_hours(31 * 24)));
     }

@@ -73,18 +73,13 @@ impl KeySet {
     pub fn first(now: Timestamp) -> Result<Self> {
         let keys = [KeyState::Active, KeyState::Next].map(|state| SigningKey::ed25519(state, now));
         let keys = keys.into_iter().collect::<Result<_>>()?;
-        Ok(Self {
-            keys,
-            updated_at: now,
-        })
+        Ok(Self { keys, updated_at: now })
     }
 
     /// What is published: every key that a token could still be signed with, and the next one.
     pub fn jwks(&self) -> Jwks {
         let published = self.keys.iter().filter(|key| key.state.is_published());
-        Jwks {
-            keys: published.map(|key| key.public.clone()).collect(),
-        }
+        Jwks { keys: published.map(|key| key.public.clone()).collect() }
     }
 
     fn active(&self) -> Option<&SigningKey> {
@@ -93,9 +88,7 @@ impl KeySet {
 
     /// A key that may sign: the active one, or one that did when the first of two identical answers was given.
     fn find(&self, kid: &str) -> Option<&SigningKey> {
-        self.keys
-            .iter()
-            .find(|key| key.public.kid == kid && key.state != KeyState::Retired)
+        self.keys.iter().find(|key| key.public.kid == kid && key.state != KeyState::Retired)
     }
 }
 
@@ -107,26 +100,15 @@ impl SigningKey {
             .map_err(|error| Error::internal("make a signing key", error.to_string()))?;
         let x = URL_SAFE_NO_PAD.encode(pair.public_key());
         // The thumbprint (RFC 7638, RFC 8037 appendix A.3) names the key by itself.
-        let thumbprint = digest(
-            &SHA256,
-            format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).as_bytes(),
-        );
+        let thumbprint = digest(&SHA256, format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).as_bytes());
         let public = Jwk {
             kid: URL_SAFE_NO_PAD.encode(thumbprint),
             alg: KeyAlgorithm::EdDSA,
             usage: "sig".to_owned(),
-            material: KeyMaterial::Okp {
-                crv: "Ed25519".to_owned(),
-                x,
-            },
+            material: KeyMaterial::Okp { crv: "Ed25519".to_owned(), x },
         };
         let private = Secret::new(URL_SAFE_NO_PAD.encode(document));
-        Ok(Self {
-            public,
-            state,
-            since: now,
-            private,
-        })
+        Ok(Self { public, state, since: now, private })
     }
 
     fn encoding_key(&self) -> Result<EncodingKey> {
@@ -185,11 +167,7 @@ impl SigningKeys {
             Err(error) => return Err(error),
         };
         let jwks = set.jwks();
-        if published.as_ref() == Some(&jwks) {
-            Ok(())
-        } else {
-            self.publish(&jwks).await
-        }
+        if published.as_ref() == Some(&jwks) { Ok(()) } else { self.publish(&jwks).await }
     }
 
     async fn make(&self, now: Timestamp) -> Result<KeySet> {
@@ -208,11 +186,7 @@ impl SigningKeys {
         let mut name = [0; 16];
         name.copy_from_slice(&hash.as_ref()[..16]);
         self.secrets
-            .put(
-                &self.verification_secret,
-                uuid::Builder::from_custom_bytes(name).into_uuid(),
-                &text,
-            )
+            .put(&self.verification_secret, uuid::Builder::from_custom_bytes(name).into_uuid(), &text)
             .await
     }
 

@@ -27,14 +27,7 @@ pub struct Tenant {
 impl Tenant {
     /// A new tenant with its first owner.
     pub fn new(id: TenantId, name: TenantName, is_personal: bool, now: Timestamp) -> Self {
-        Self {
-            id,
-            name,
-            is_personal,
-            owners: 1,
-            created_at: now,
-            updated_at: now,
-        }
+        Self { id, name, is_personal, owners: 1, created_at: now, updated_at: now }
     }
 }
 

@@ -16,11 +16,8 @@ use crate::tenant::Tenant;
 /// # Errors
 /// [`Error::NotFound`] when there is none within reach.
 async fn find(store: &Store, caller: &Principal, id: TenantId) -> Result<Stored<Tenant>> {
-    let tenant = if is_within_reach(caller, id) {
-        store.get_consistent(&Tenant::key_of(id)).await?
-    } else {
-        None
-    };
+    let tenant =
+        if is_within_reach(caller, id) { store.get_consistent(&Tenant::key_of(id)).await? } else { None };
     tenant.ok_or(Error::NotFound("tenant"))
 }
 

@@ -53,20 +53,12 @@ pub(crate) async fn answer(
     role: Role,
     refresh_token: &RefreshToken,
 ) -> Result<Response> {
-    let access_token = app
-        .signing
-        .sign(
-            &session.family.signing_kid,
-            &claims(app, session, role, refresh_token),
-        )
-        .await?;
+    let access_token =
+        app.signing.sign(&session.family.signing_kid, &claims(app, session, role, refresh_token)).await?;
     let refresh_token = refresh_token.text().expose().clone();
     let lifetime = ACCESS_TOKEN_LIFETIME.as_secs();
     let (view, cookies) = match session.mode {
-        SessionKind::Token => (
-            tokens(session, Some(access_token), Some(refresh_token), None),
-            Vec::new(),
-        ),
+        SessionKind::Token => (tokens(session, Some(access_token), Some(refresh_token), None), Vec::new()),
         SessionKind::Cookie => {
             let csrf = auth::csrf_token(&app.edge, session.id());
             let cookies = vec![
@@ -77,11 +69,8 @@ pub(crate) async fn answer(
         }
     };
     let body = serde_json::to_vec(&view).map_err(|error| Error::internal("write tokens", error))?;
-    let mut response = (
-        [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
-        body,
-    )
-        .into_response();
+    let mut response =
+        ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response();
     for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -131,11 +120,7 @@ fn claims(app: &App, session: &Session, role: Role, refresh_token: &RefreshToken
 pub(crate) async fn role_in(store: &Store, user: &User, tenant_id: kernel::id::TenantId) -> Result<Role> {
     let membership = read_membership(store, tenant_id, user.id).await?;
     let membership = membership.ok_or(Error::NotFound("tenant"))?;
-    Ok(if user.is_operator {
-        Role::Operator
-    } else {
-        membership.role
-    })
+    Ok(if user.is_operator { Role::Operator } else { membership.role })
 }
 
 async fn read_membership(
@@ -143,17 +128,13 @@ async fn read_membership(
     tenant_id: kernel::id::TenantId,
     user_id: UserId,
 ) -> Result<Option<Stored<Membership>>> {
-    store
-        .get_consistent(&Membership::key_of(tenant_id, user_id))
-        .await
+    store.get_consistent(&Membership::key_of(tenant_id, user_id)).await
 }
 
 /// Removes the cookies of a session.
 pub(crate) fn without_cookies(mut response: Response) -> Response {
     for name in [cookie::ACCESS, cookie::REFRESH] {
-        response
-            .headers_mut()
-            .append(header::SET_COOKIE, cookie::remove(name));
+        response.headers_mut().append(header::SET_COOKIE, cookie::remove(name));
     }
     response
 }

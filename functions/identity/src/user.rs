@@ -79,9 +79,9 @@ impl User {
     pub fn require_active(&self) -> Result<()> {
         match self.status {
             UserStatus::Active => Ok(()),
-            UserStatus::Suspended => Err(Error::Forbidden(
-                "this account is suspended; ask an operator".into(),
-            )),
+            UserStatus::Suspended => {
+                Err(Error::Forbidden("this account is suspended; ask an operator".into()))
+            }
         }
     }
 
@@ -90,22 +90,13 @@ impl User {
     pub fn without_sessions(self, now: Timestamp) -> Self {
         // Later than before also where the clock was set back.
         let next = self.sessions_valid_from + Duration::from_millis(1);
-        Self {
-            sessions_valid_from: now.max(next),
-            updated_at: now,
-            ..self
-        }
+        Self { sessions_valid_from: now.max(next), updated_at: now, ..self }
     }
 
     /// The account with another password.
     #[must_use]
     pub fn with_password(self, password: StoredHash, now: Timestamp) -> Self {
-        Self {
-            password,
-            password_set_at: now,
-            updated_at: now,
-            ..self
-        }
+        Self { password, password_set_at: now, updated_at: now, ..self }
     }
 }
 
@@ -173,10 +164,7 @@ pub(crate) mod tests {
             id: UserId::from_uuid(Uuid::from_u128(7)),
             email: "ann@example.org".parse().unwrap(),
             username: "ann".parse().unwrap(),
-            password: StoredHash {
-                phc: String::new(),
-                pepper_kid: None,
-            },
+            password: StoredHash { phc: String::new(), pepper_kid: None },
             password_set_at: start,
             status: UserStatus::Active,
             is_operator: false,

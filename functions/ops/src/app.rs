@@ -21,10 +21,7 @@ impl App {
         let mut env = Reader::new(&boot.vars);
         let config = EdgeConfig::read(&mut env, &TABLES.map(|(_, table)| table));
         let edge = Edge::new(boot, env.finish(|| config)?, &[]).await?;
-        Ok(Self {
-            readiness: Readiness::new(edge.clone()),
-            edge,
-        })
+        Ok(Self { readiness: Readiness::new(edge.clone()), edge })
     }
 }
 

@@ -42,10 +42,7 @@ impl Asset {
         let mut response = conditional.answer_with(body, self.content_type)?;
         let has_body = response.status() == StatusCode::OK;
         let headers = response.headers_mut();
-        headers.insert(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static(self.cache_control),
-        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control));
         if let Content::Gzip(_) = self.content {
             headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
         }
@@ -58,9 +55,7 @@ impl Asset {
 
 fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut plain = Vec::new();
-    GzDecoder::new(bytes)
-        .read_to_end(&mut plain)
-        .map_err(|error| Error::internal("unpack a file", error))?;
+    GzDecoder::new(bytes).read_to_end(&mut plain).map_err(|error| Error::internal("unpack a file", error))?;
     Ok(plain)
 }
 
@@ -73,9 +68,7 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
         .map(read_coding)
         .collect();
     let find = |names: &[&str]| codings.iter().find(|(name, _)| names.contains(&name.as_str()));
-    find(&["gzip", "x-gzip"])
-        .or_else(|| find(&["*"]))
-        .is_some_and(|(_, is_wanted)| *is_wanted)
+    find(&["gzip", "x-gzip"]).or_else(|| find(&["*"])).is_some_and(|(_, is_wanted)| *is_wanted)
 }
 
 /// A coding's name, and whether its weight is above zero.

@@ -32,8 +32,6 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 )]
 pub(crate) async fn docs(_: Public, conditional: Conditional, headers: HeaderMap) -> Result<Response> {
     let mut response = PAGE.answer(&conditional, &headers)?;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     Ok(response)
 }

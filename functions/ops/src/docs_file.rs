@@ -60,6 +60,5 @@ pub(crate) async fn docs_file(
     headers: HeaderMap,
 ) -> Result<Response> {
     let file = FILES.iter().find(|file| file.name == name);
-    file.ok_or(Error::NotFound("file"))?
-        .answer(&conditional, &headers)
+    file.ok_or(Error::NotFound("file"))?.answer(&conditional, &headers)
 }

@@ -24,8 +24,5 @@ pub(crate) struct Health {
     extensions(("x-permission" = json!("public")))
 )]
 pub(crate) async fn health(_: Public) -> View<Health> {
-    View(Health {
-        status: "ok",
-        version: env!("CARGO_PKG_VERSION"),
-    })
+    View(Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }

@@ -78,11 +78,7 @@ pub(crate) enum CheckStatus {
 impl Report {
     fn of(checks: Vec<Check>) -> Self {
         let is_ready = checks.iter().all(|check| check.status == CheckStatus::Ok);
-        let status = if is_ready {
-            ReportStatus::Ready
-        } else {
-            ReportStatus::Degraded
-        };
+        let status = if is_ready { ReportStatus::Ready } else { ReportStatus::Degraded };
         Self { status, checks }
     }
 }
@@ -96,10 +92,7 @@ pub(crate) struct Readiness {
 
 impl Readiness {
     pub(crate) fn new(edge: Edge) -> Self {
-        Self {
-            edge,
-            known: Arc::default(),
-        }
+        Self { edge, known: Arc::default() }
     }
 
     /// The report, at most 5 s old. Who asks while it is being made waits for the same one.
@@ -138,10 +131,6 @@ impl Readiness {
                 CheckStatus::Failing
             }
         };
-        Check {
-            name,
-            status,
-            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-        }
+        Check { name, status, duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX) }
     }
 }

@@ -57,11 +57,7 @@ struct Tally {
 
 impl<'a> Sweep<'a> {
     fn new(outbox: &'a Outbox) -> Self {
-        Self {
-            outbox,
-            now: outbox.now(),
-            tally: Mutex::default(),
-        }
+        Self { outbox, now: outbox.now(), tally: Mutex::default() }
     }
 
     /// Sends until nothing is left, enough is sent, or time is up; says in the log which and how much.

@@ -29,9 +29,7 @@ impl HttpConnector for InProcess {
 }
 
 async fn answer(cloud: &Cloud, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let request = request
-        .try_into_http1x()
-        .map_err(|e| ConnectorError::user(e.into()))?;
+    let request = request.try_into_http1x().map_err(|e| ConnectorError::user(e.into()))?;
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
     // An SDK call over a socket yields at least here and once after. Without that, tasks on one thread would

@@ -14,10 +14,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// Time since the epoch.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is AWS's clock, not the application's"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is AWS's clock, not the application's")]
     pub(crate) fn now(&self) -> Duration {
         let ahead = Duration::from_millis(self.ahead_ms.load(Ordering::Relaxed));
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + ahead
@@ -36,10 +33,7 @@ impl Clock {
 
     /// Moves time forward.
     pub(crate) fn advance(&self, by: Duration) {
-        self.ahead_ms.fetch_add(
-            u64::try_from(by.as_millis()).unwrap_or(u64::MAX),
-            Ordering::Relaxed,
-        );
+        self.ahead_ms.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 

@@ -103,10 +103,7 @@ impl Cloud {
     /// # Errors
     /// When the folder cannot be written, or a resource cannot be made as declared.
     pub fn open(template: &Template, data_dir: &Path) -> Result<Self, CloudError> {
-        let folder = |source| CloudError::Folder {
-            path: data_dir.to_owned(),
-            source,
-        };
+        let folder = |source| CloudError::Folder { path: data_dir.to_owned(), source };
         make_data_dir(data_dir).map_err(folder)?;
         let path = data_dir.join("dynamodb.sqlite");
         let dynamo = Database::new(&path.to_string_lossy())?;
@@ -142,9 +139,7 @@ impl Cloud {
         provision::queues(&inner.sqs, &template.queues)?;
         provision::secrets(&inner.secrets, &template.secrets)?;
         provision::buckets(&inner.s3, &template.buckets)?;
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The configuration for every AWS SDK client: fixed region and credentials, answered in-process.

@@ -59,9 +59,7 @@ impl Db {
     fn prepare(connection: Connection) -> rusqlite::Result<Self> {
         connection.execute_batch(SCHEMA)?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self {
-            connection: Mutex::new(connection),
-        })
+        Ok(Self { connection: Mutex::new(connection) })
     }
 
     /// The connection. A panic elsewhere leaves it usable: an open transaction rolls back when it is dropped.

@@ -98,9 +98,7 @@ fn run(db: &Database, operation: &str, body: &str) -> dynoxide::Result<String> {
             "ContinuousBackupsStatus": "ENABLED",
             "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": "ENABLED" } } })
         .to_string()),
-        _ => Err(DynoxideError::ValidationException(format!(
-            "the local cloud has no `{operation}`"
-        ))),
+        _ => Err(DynoxideError::ValidationException(format!("the local cloud has no `{operation}`"))),
     }
 }
 
@@ -175,10 +173,7 @@ pub(crate) fn stream_end(db: &Database, table: &str) -> dynoxide::Result<Option<
     let mut last = None;
     loop {
         let records = stream_records(db, table, last.as_deref(), 1000)?;
-        let Some(sequence) = records
-            .last()
-            .and_then(|r| r["dynamodb"]["SequenceNumber"].as_str())
-        else {
+        let Some(sequence) = records.last().and_then(|r| r["dynamodb"]["SequenceNumber"].as_str()) else {
             return Ok(last);
         };
         last = Some(sequence.to_owned());

@@ -43,11 +43,10 @@ impl Mailbox {
         let asked = (request.method().as_str(), request.uri().path());
         let result = match asked {
             ("POST", "/v2/email/outbound-emails") => self.send(request.body()),
-            (method, path) => Err(Fault::client(
-                "NotFoundException",
-                format!("The local cloud has no {method} {path}."),
-            )
-            .status(404)),
+            (method, path) => {
+                Err(Fault::client("NotFoundException", format!("The local cloud has no {method} {path}."))
+                    .status(404))
+            }
         };
         match result {
             Ok(body) => json_reply(200, &body),
@@ -67,16 +66,11 @@ impl Mailbox {
             .filter_map(Value::as_str)
             .collect();
         if recipients.is_empty() || recipients.iter().any(|to| !to.contains('@')) {
-            return Err(Fault::client(
-                "BadRequestException",
-                "Illegal or missing recipient.",
-            ));
+            return Err(Fault::client("BadRequestException", "Illegal or missing recipient."));
         }
         // To the millisecond, as every time in the API.
         let at = OffsetDateTime::UNIX_EPOCH + Duration::from_millis(self.clock.now_ms().unsigned_abs());
-        let at = at
-            .format(&Rfc3339)
-            .map_err(|e| Fault::client("BadRequestException", e.to_string()))?;
+        let at = at.format(&Rfc3339).map_err(|e| Fault::client("BadRequestException", e.to_string()))?;
         let mut connection = self.db.lock();
         let transaction = connection.transaction()?;
         for to in recipients {
@@ -95,12 +89,7 @@ impl Mailbox {
             "SELECT recipient, subject, text, at FROM mails WHERE ?1 IS NULL OR recipient = ?1 ORDER BY seq",
         )?;
         let mails = select.query_map([to], |row| {
-            Ok(Mail {
-                to: row.get(0)?,
-                subject: row.get(1)?,
-                text: row.get(2)?,
-                at: row.get(3)?,
-            })
+            Ok(Mail { to: row.get(0)?, subject: row.get(1)?, text: row.get(2)?, at: row.get(3)? })
         })?;
         mails.collect()
     }
@@ -113,27 +102,15 @@ fn content(content: &Value) -> Result<(String, String), Fault> {
         let body = data(&simple["Body"]["Text"]).or_else(|| data(&simple["Body"]["Html"]));
         return match (data(&simple["Subject"]), body) {
             (Some(subject), Some(body)) => Ok((subject, body)),
-            _ => Err(Fault::client(
-                "BadRequestException",
-                "Subject and body are required.",
-            )),
+            _ => Err(Fault::client("BadRequestException", "Subject and body are required.")),
         };
     }
     let raw = text(&content["Raw"], "Data").and_then(|data| STANDARD.decode(data).ok());
     let Some(raw) = raw else {
-        return Err(Fault::client(
-            "BadRequestException",
-            "The local cloud sends simple and raw mail only.",
-        ));
+        return Err(Fault::client("BadRequestException", "The local cloud sends simple and raw mail only."));
     };
     let raw = String::from_utf8_lossy(&raw);
-    let (head, body) = raw
-        .split_once("\r\n\r\n")
-        .or_else(|| raw.split_once("\n\n"))
-        .unwrap_or((&raw, ""));
-    let subject = head
-        .lines()
-        .find_map(|line| line.strip_prefix("Subject: "))
-        .unwrap_or_default();
+    let (head, body) = raw.split_once("\r\n\r\n").or_else(|| raw.split_once("\n\n")).unwrap_or((&raw, ""));
+    let subject = head.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap_or_default();
     Ok((subject.to_owned(), body.to_owned()))
 }

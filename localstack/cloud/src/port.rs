@@ -56,9 +56,7 @@ async fn answer(cloud: &Cloud, request: http::Request<Incoming>) -> Reply {
     let body: Bytes = match Limited::new(body, BODY_MAX).collect().await {
         Ok(body) => body.to_bytes(),
         Err(e) => {
-            return Fault::client("RequestEntityTooLarge", e.to_string())
-                .status(413)
-                .json();
+            return Fault::client("RequestEntityTooLarge", e.to_string()).status(413).json();
         }
     };
     cloud.call(http::Request::from_parts(parts, body)).await

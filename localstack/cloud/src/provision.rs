@@ -19,10 +19,7 @@ pub(crate) fn tables(db: &Database, tables: &[Table]) -> Result<(), CloudError> 
             Err(DynoxideError::ResourceNotFoundException(_)) => create(db, table),
             Err(e) => Err(e.into()),
         };
-        made.map_err(|e| CloudError::Resource {
-            resource: table.logical_id.clone(),
-            reason: e.to_string(),
-        })?;
+        made.map_err(|e| CloudError::Resource { resource: table.logical_id.clone(), reason: e.to_string() })?;
     }
     Ok(())
 }
@@ -65,37 +62,29 @@ fn extend(db: &Database, table: &Table, existing: &Value) -> Result<(), CloudErr
         .flatten()
         .filter_map(|index| index["IndexName"].as_str())
         .collect();
-    for (name, index) in table
-        .indexes
-        .iter()
-        .filter(|(name, _)| !present.contains(name.as_str()))
-    {
+    for (name, index) in table.indexes.iter().filter(|(name, _)| !present.contains(name.as_str())) {
         let update = json!({
             "TableName": table.name,
             "AttributeDefinitions": table.attributes,
             "GlobalSecondaryIndexUpdates": [{ "Create": index }],
         });
-        db.update_table(request(&update)?)
-            .map_err(|e| CloudError::Resource {
-                resource: format!("{}, index {name}", table.logical_id),
-                reason: e.to_string(),
-            })?;
+        db.update_table(request(&update)?).map_err(|e| CloudError::Resource {
+            resource: format!("{}, index {name}", table.logical_id),
+            reason: e.to_string(),
+        })?;
     }
     if let Some(view) = &table.stream
         && existing["StreamSpecification"]["StreamEnabled"] != true
     {
         let stream = json!({ "StreamEnabled": true, "StreamViewType": view });
-        db.update_table(request(
-            &json!({ "TableName": table.name, "StreamSpecification": stream }),
-        )?)?;
+        db.update_table(request(&json!({ "TableName": table.name, "StreamSpecification": stream }))?)?;
     }
     expire(db, table)
 }
 
 fn key_names(schema: &Value) -> BTreeMap<&str, &str> {
     let keys = schema.as_array().into_iter().flatten();
-    keys.filter_map(|k| Some((k["KeyType"].as_str()?, k["AttributeName"].as_str()?)))
-        .collect()
+    keys.filter_map(|k| Some((k["KeyType"].as_str()?, k["AttributeName"].as_str()?))).collect()
 }
 
 fn expire(db: &Database, table: &Table) -> Result<(), CloudError> {
@@ -121,8 +110,7 @@ fn request<T: serde::de::DeserializeOwned>(input: &Value) -> Result<T, DynoxideE
 /// Queues are declared whole on each start: attributes follow the template.
 pub(crate) fn queues(sqs: &Sqs, queues: &[Queue]) -> Result<(), CloudError> {
     for queue in queues {
-        sqs.declare(&queue.name, &queue.attributes)
-            .map_err(|e| failed(&queue.logical_id, &e))?;
+        sqs.declare(&queue.name, &queue.attributes).map_err(|e| failed(&queue.logical_id, &e))?;
     }
     Ok(())
 }
@@ -145,15 +133,11 @@ pub(crate) fn secrets(secrets: &Secrets, declared: &[Secret]) -> Result<(), Clou
 
 pub(crate) fn buckets(s3: &S3, buckets: &[Bucket]) -> Result<(), CloudError> {
     for bucket in buckets {
-        s3.declare(&bucket.name)
-            .map_err(|e| failed(&bucket.logical_id, &e))?;
+        s3.declare(&bucket.name).map_err(|e| failed(&bucket.logical_id, &e))?;
     }
     Ok(())
 }
 
 fn failed(resource: &str, fault: &Fault) -> CloudError {
-    CloudError::Resource {
-        resource: resource.to_owned(),
-        reason: fault.message.clone(),
-    }
+    CloudError::Resource { resource: resource.to_owned(), reason: fault.message.clone() }
 }

@@ -39,10 +39,9 @@ impl S3 {
 
     /// Makes a bucket unless it exists.
     pub(crate) fn declare(&self, name: &str) -> Result<(), Fault> {
-        self.db.lock().execute(
-            "INSERT OR IGNORE INTO buckets VALUES (?1, ?2)",
-            params![name, self.clock.now_ms()],
-        )?;
+        self.db
+            .lock()
+            .execute("INSERT OR IGNORE INTO buckets VALUES (?1, ?2)", params![name, self.clock.now_ms()])?;
         Ok(())
     }
 

@@ -54,12 +54,8 @@ impl Secrets {
                 Ok(json!({}))
             }),
             "UntagResource" => self.change(&input, |secret| {
-                let keys: Vec<&str> = input["TagKeys"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(Value::as_str)
-                    .collect();
+                let keys: Vec<&str> =
+                    input["TagKeys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
                 secret.tags.retain(|key, _| !keys.contains(&key.as_str()));
                 Ok(json!({}))
             }),
@@ -89,16 +85,8 @@ impl Secrets {
         }
         let mut secret = Secret::new(name, arn, description, self.clock.now().as_secs_f64());
         if let Some(text) = value()? {
-            let content = Content {
-                string: Some(text),
-                binary: None,
-            };
-            secret.put(
-                &uuid::Uuid::new_v4().to_string(),
-                content,
-                &[CURRENT.to_owned()],
-                secret.created,
-            )?;
+            let content = Content { string: Some(text), binary: None };
+            secret.put(&uuid::Uuid::new_v4().to_string(), content, &[CURRENT.to_owned()], secret.created)?;
         }
         save(&connection, &secret)
     }
@@ -129,12 +117,8 @@ impl Secrets {
                 )),
             };
         }
-        let mut secret = Secret::new(
-            name,
-            &names::secret_arn(name),
-            text(input, "Description").unwrap_or_default(),
-            now,
-        );
+        let mut secret =
+            Secret::new(name, &names::secret_arn(name), text(input, "Description").unwrap_or_default(), now);
         secret.tag(&input["Tags"]);
         let mut answer = secret.identity();
         if let Some(content) = content {
@@ -168,11 +152,7 @@ impl Secrets {
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect();
-        let stages = if stages.is_empty() {
-            vec![CURRENT.to_owned()]
-        } else {
-            stages
-        };
+        let stages = if stages.is_empty() { vec![CURRENT.to_owned()] } else { stages };
         let now = self.clock.now().as_secs_f64();
         self.change(input, |secret| {
             secret.refuse_deleted()?;
@@ -206,11 +186,7 @@ impl Secrets {
         let stage = text(input, "VersionStage").unwrap_or_default();
         self.change(input, |secret| {
             secret.refuse_deleted()?;
-            secret.move_stage(
-                stage,
-                text(input, "MoveToVersionId"),
-                text(input, "RemoveFromVersionId"),
-            )?;
+            secret.move_stage(stage, text(input, "MoveToVersionId"), text(input, "RemoveFromVersionId"))?;
             Ok(secret.identity())
         })
     }
@@ -240,9 +216,7 @@ impl Secrets {
             Ok(answer)
         })?;
         if force {
-            self.db
-                .lock()
-                .execute("DELETE FROM secrets WHERE arn = ?1", [text(&answer, "ARN")])?;
+            self.db.lock().execute("DELETE FROM secrets WHERE arn = ?1", [text(&answer, "ARN")])?;
         }
         Ok(answer)
     }
@@ -286,10 +260,7 @@ fn id(input: &Value) -> Result<&str, Fault> {
 }
 
 fn not_found() -> Fault {
-    Fault::client(
-        "ResourceNotFoundException",
-        "Secrets Manager can't find the specified secret.",
-    )
+    Fault::client("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
 /// Finds a secret by name, ARN, or ARN without its six random characters.
@@ -318,25 +289,19 @@ fn content(input: &Value) -> Result<Option<Content>, Fault> {
     let (string, binary) = (text(input, "SecretString"), text(input, "SecretBinary"));
     let length = string.or(binary).map_or(0, str::len);
     if length > 65_536 * 4 / 3 || string.is_some_and(|s| s.len() > 65_536) {
-        return Err(Fault::client(
-            "ValidationException",
-            "The secret is longer than 65536 bytes.",
-        ));
+        return Err(Fault::client("ValidationException", "The secret is longer than 65536 bytes."));
     }
     match (string, binary) {
-        (Some(_), Some(_)) => Err(Fault::client(
-            "InvalidParameterException",
-            "Give SecretString or SecretBinary, not both.",
-        )),
+        (Some(_), Some(_)) => {
+            Err(Fault::client("InvalidParameterException", "Give SecretString or SecretBinary, not both."))
+        }
         (None, None) => Ok(None),
-        (_, Some(binary)) if STANDARD.decode(binary).is_err() => Err(Fault::client(
-            "InvalidParameterException",
-            "SecretBinary is not base64.",
-        )),
-        (string, binary) => Ok(Some(Content {
-            string: string.map(str::to_owned),
-            binary: binary.map(str::to_owned),
-        })),
+        (_, Some(binary)) if STANDARD.decode(binary).is_err() => {
+            Err(Fault::client("InvalidParameterException", "SecretBinary is not base64."))
+        }
+        (string, binary) => {
+            Ok(Some(Content { string: string.map(str::to_owned), binary: binary.map(str::to_owned) }))
+        }
     }
 }
 

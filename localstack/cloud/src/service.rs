@@ -70,21 +70,10 @@ pub(crate) fn operation(request: &Request) -> &str {
 
 /// `Credential=<key>/<date>/<region>/<service>/aws4_request`, in the header or in a presigned URL.
 fn credential_scope(request: &Request) -> Option<String> {
-    let header = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|v| v.to_str().ok());
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     if let Some(credential) = header.and_then(|h| h.split("Credential=").nth(1)) {
         return credential.split(['/', ',']).nth(3).map(str::to_owned);
     }
-    let credential = request
-        .uri()
-        .query()?
-        .split('&')
-        .find_map(|p| p.strip_prefix("X-Amz-Credential="))?;
-    credential
-        .replace("%2F", "/")
-        .split('/')
-        .nth(3)
-        .map(str::to_owned)
+    let credential = request.uri().query()?.split('&').find_map(|p| p.strip_prefix("X-Amz-Credential="))?;
+    credential.replace("%2F", "/").split('/').nth(3).map(str::to_owned)
 }

@@ -28,11 +28,7 @@ type Answer = Result<Value, Fault>;
 
 impl Sqs {
     pub(crate) fn new(db: Arc<Db>, clock: Clock) -> Self {
-        Self {
-            db,
-            clock,
-            arrived: Notify::new(),
-        }
+        Self { db, clock, arrived: Notify::new() }
     }
 
     pub(crate) async fn call(&self, operation: &str, body: &[u8]) -> Reply {
@@ -74,10 +70,7 @@ impl Sqs {
             "DeleteMessageBatch" => self.delete_batch(input),
             "ChangeMessageVisibility" => self.change_visibility(input),
             "ChangeMessageVisibilityBatch" => self.change_visibility_batch(input),
-            _ => Err(Fault::client(
-                "UnsupportedOperation",
-                format!("The local cloud has no `{operation}`."),
-            )),
+            _ => Err(Fault::client("UnsupportedOperation", format!("The local cloud has no `{operation}`."))),
         }
     }
 }
@@ -118,10 +111,7 @@ pub(super) struct Settings {
 
 impl Settings {
     fn number(&self, key: &str, default: u32) -> u32 {
-        self.attributes
-            .get(key)
-            .and_then(|v| v.parse().ok())
-            .unwrap_or(default)
+        self.attributes.get(key).and_then(|v| v.parse().ok()).unwrap_or(default)
     }
 
     pub(super) fn visibility_seconds(&self) -> u32 {
@@ -147,10 +137,7 @@ impl Settings {
     /// The dead-letter queue's name, and after how many receives a message goes there.
     pub(super) fn redrive(&self) -> Option<(String, i64)> {
         let policy: Value = serde_json::from_str(self.attributes.get("RedrivePolicy")?).ok()?;
-        let target = text(&policy, "deadLetterTargetArn")?
-            .rsplit(':')
-            .next()?
-            .to_owned();
+        let target = text(&policy, "deadLetterTargetArn")?.rsplit(':').next()?.to_owned();
         // Both `5` and `"5"` are seen in the wild.
         let count = &policy["maxReceiveCount"];
         let count = count.as_i64().or_else(|| count.as_str()?.parse().ok())?;

@@ -50,11 +50,7 @@ impl Template {
     pub fn load(path: &Path, overrides: &BTreeMap<String, String>) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|e| {
             let what = format!("it cannot be read ({e})");
-            TemplateError::new(
-                path.display().to_string(),
-                what,
-                "check the path and its permissions",
-            )
+            TemplateError::new(path.display().to_string(), what, "check the path and its permissions")
         })?;
         Self::parse(&text, overrides)
     }
@@ -70,18 +66,10 @@ impl Template {
         let section = |name: &str| root.get(name).and_then(Value::as_object).unwrap_or(&empty);
         let resources = section("Resources");
         if resources.is_empty() {
-            return Err(TemplateError::new(
-                "Resources",
-                "it declares nothing",
-                "declare the resources",
-            ));
+            return Err(TemplateError::new("Resources", "it declares nothing", "declare the resources"));
         }
-        let scope = Scope {
-            parameters,
-            conditions: section("Conditions"),
-            mappings: section("Mappings"),
-            resources,
-        };
+        let scope =
+            Scope { parameters, conditions: section("Conditions"), mappings: section("Mappings"), resources };
         let globals = scope.eval("Globals", root.get("Globals").unwrap_or(&Value::Null))?;
         scope.eval("Outputs", root.get("Outputs").unwrap_or(&Value::Null))?;
         collect(&scope, &globals)
@@ -104,12 +92,9 @@ impl Template {
 
 /// The parameters the local cloud sets: what a deployment is told about its own address and its browsers.
 pub fn local_overrides(public_url: &str) -> BTreeMap<String, String> {
-    [
-        ("PublicUrl", public_url),
-        ("AllowedOrigins", "http://localhost:3000"),
-    ]
-    .map(|(k, v)| (k.to_owned(), v.to_owned()))
-    .into()
+    [("PublicUrl", public_url), ("AllowedOrigins", "http://localhost:3000")]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into()
 }
 
 /// Where this workspace keeps its template.
@@ -135,9 +120,7 @@ fn parameters(root: &Value, overrides: &BTreeMap<String, String>) -> Result<BTre
         };
         let allowed = parameter.get("AllowedValues").and_then(Value::as_array);
         if let Some(allowed) = allowed
-            && !allowed
-                .iter()
-                .any(|v| eval::plain(&at, v).ok().as_deref() == value.as_str())
+            && !allowed.iter().any(|v| eval::plain(&at, v).ok().as_deref() == value.as_str())
         {
             return Err(TemplateError::new(
                 at,
@@ -184,9 +167,7 @@ fn collect(scope: &Scope<'_>, globals: &Value) -> Result<Template> {
             }
             "AWS::S3::Bucket" => template.buckets.push(resources::bucket(scope, place)?),
             "AWS::Serverless::Function" => {
-                template
-                    .functions
-                    .push(functions::function(scope, place, resource, &properties, globals)?);
+                template.functions.push(functions::function(scope, place, resource, &properties, globals)?);
             }
             "AWS::Serverless::Api" => apis.push((id.clone(), properties)),
             _ => {}
@@ -197,10 +178,7 @@ fn collect(scope: &Scope<'_>, globals: &Value) -> Result<Template> {
         return Err(TemplateError::new("Resources", what, "keep one"));
     }
     // After the functions: an integration names one.
-    template.api = apis
-        .pop()
-        .map(|(id, p)| api::api(&id, &p, &template.functions))
-        .transpose()?;
+    template.api = apis.pop().map(|(id, p)| api::api(&id, &p, &template.functions)).transpose()?;
     functions::check_sources(&template)?;
     Ok(template)
 }

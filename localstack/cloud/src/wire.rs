@@ -18,11 +18,7 @@ pub(crate) struct Fault {
 impl Fault {
     /// A mistake of the caller's.
     pub(crate) fn client(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            status: 400,
-            code: code.to_owned(),
-            message: message.into(),
-        }
+        Self { status: 400, code: code.to_owned(), message: message.into() }
     }
 
     pub(crate) fn status(mut self, status: u16) -> Self {
@@ -32,10 +28,7 @@ impl Fault {
 
     /// The reply of a JSON service.
     pub(crate) fn json(&self) -> Reply {
-        let mut reply = json_reply(
-            self.status,
-            &json!({ "__type": self.code, "message": self.message }),
-        );
+        let mut reply = json_reply(self.status, &json!({ "__type": self.code, "message": self.message }));
         // REST services name the error here, and the SDKs look here first.
         let code = self.code.rsplit('#').next().unwrap_or_default();
         if let Ok(code) = HeaderValue::from_str(code) {
@@ -77,10 +70,7 @@ pub(crate) fn json_body(body: &[u8]) -> Result<Value, Fault> {
     match serde_json::from_slice(body) {
         Ok(value @ Value::Object(_)) => Ok(value),
         _ if body.is_empty() => Ok(json!({})),
-        _ => Err(Fault::client(
-            "SerializationException",
-            "The request body is not a JSON object.",
-        )),
+        _ => Err(Fault::client("SerializationException", "The request body is not a JSON object.")),
     }
 }
 

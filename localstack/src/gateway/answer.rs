@@ -27,31 +27,17 @@ struct Proxied {
 }
 
 /// Headers of the connection between function and gateway, which the gateway makes anew.
-const OWN_HEADERS: [&str; 6] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "transfer-encoding",
-    "upgrade",
-    "trailer",
-];
+const OWN_HEADERS: [&str; 6] =
+    ["connection", "content-length", "keep-alive", "transfer-encoding", "upgrade", "trailer"];
 
 /// The response in a function's JSON, or nothing when it is malformed.
 pub(super) fn buffered(json: &[u8]) -> Option<Response> {
     let proxied: Proxied = serde_json::from_slice(json).ok()?;
     let status = StatusCode::from_u16(proxied.status_code).ok()?;
     let body = proxied.body.unwrap_or_default();
-    let body = if proxied.is_base64_encoded {
-        STANDARD.decode(body).ok()?
-    } else {
-        body.into_bytes()
-    };
+    let body = if proxied.is_base64_encoded { STANDARD.decode(body).ok()? } else { body.into_bytes() };
     let mut response = plain(status, body);
-    let single = proxied
-        .headers
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| (name, vec![value]));
+    let single = proxied.headers.into_iter().flatten().map(|(name, value)| (name, vec![value]));
     let multiple = proxied.multi_value_headers.into_iter().flatten();
     for (name, values) in single.chain(multiple) {
         let name = HeaderName::try_from(name).ok()?;
@@ -59,9 +45,7 @@ pub(super) fn buffered(json: &[u8]) -> Option<Response> {
             continue;
         }
         for value in values {
-            response
-                .headers_mut()
-                .append(&name, HeaderValue::try_from(value).ok()?);
+            response.headers_mut().append(&name, HeaderValue::try_from(value).ok()?);
         }
     }
     Some(response)

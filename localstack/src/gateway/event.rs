@@ -25,11 +25,8 @@ pub(super) fn proxy(api: &Api, asked: &Asked<'_>, matched: &Matched<'_>, body: &
         body if is_base64 => STANDARD.encode(body).into(),
         body => String::from_utf8_lossy(body).into(),
     };
-    let variables: Map<String, Value> = matched
-        .variables
-        .iter()
-        .map(|(name, value)| (name.clone(), decode(value).into()))
-        .collect();
+    let variables: Map<String, Value> =
+        matched.variables.iter().map(|(name, value)| (name.clone(), decode(value).into())).collect();
     json!({
         "resource": matched.resource,
         "path": asked.uri.path(),
@@ -49,10 +46,7 @@ pub(super) fn proxy(api: &Api, asked: &Asked<'_>, matched: &Matched<'_>, body: &
 fn context(api: &Api, asked: &Asked<'_>, matched: &Matched<'_>) -> Value {
     let now = now();
     let format = format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
-    let user_agent = asked
-        .headers
-        .get(header::USER_AGENT)
-        .and_then(|v| v.to_str().ok());
+    let user_agent = asked.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok());
     json!({
         "accountId": "123456789012",
         "apiId": "local",
@@ -98,24 +92,13 @@ fn headers(asked: &Asked<'_>) -> (Map<String, Value>, Map<String, Value>) {
         Some(claimed) => format!("{claimed}, {source}"),
         None => source,
     };
-    let port = host(asked)
-        .rsplit(':')
-        .next()
-        .and_then(|p| p.parse::<u16>().ok())
-        .unwrap_or(80);
+    let port = host(asked).rsplit(':').next().and_then(|p| p.parse::<u16>().ok()).unwrap_or(80);
     all.insert("host", vec![host(asked)]);
     all.insert("x-forwarded-for", vec![forwarded]);
     all.insert("x-forwarded-proto", vec!["http".to_owned()]);
     all.insert("x-forwarded-port", vec![port.to_string()]);
-    let last = all
-        .iter()
-        .map(|(name, values)| ((*name).to_owned(), json!(values.last())));
-    (
-        last.collect(),
-        all.iter()
-            .map(|(name, values)| ((*name).to_owned(), json!(values)))
-            .collect(),
-    )
+    let last = all.iter().map(|(name, values)| ((*name).to_owned(), json!(values.last())));
+    (last.collect(), all.iter().map(|(name, values)| ((*name).to_owned(), json!(values))).collect())
 }
 
 /// `queryStringParameters` with the last value of each name, `multiValueQueryStringParameters` with all.
@@ -123,19 +106,10 @@ fn query(query: &str) -> (Map<String, Value>, Map<String, Value>) {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        all.entry(decode(&name.replace('+', " ")))
-            .or_default()
-            .push(decode(&value.replace('+', " ")));
+        all.entry(decode(&name.replace('+', " "))).or_default().push(decode(&value.replace('+', " ")));
     }
-    let last = all
-        .iter()
-        .map(|(name, values)| (name.clone(), json!(values.last())));
-    (
-        last.collect(),
-        all.iter()
-            .map(|(name, values)| (name.clone(), json!(values)))
-            .collect(),
-    )
+    let last = all.iter().map(|(name, values)| (name.clone(), json!(values.last())));
+    (last.collect(), all.iter().map(|(name, values)| (name.clone(), json!(values))).collect())
 }
 
 /// Percent-decodes; what is no escape stays, what is no UTF-8 becomes U+FFFD.
@@ -143,10 +117,8 @@ pub(super) fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, others)) = rest.split_first() {
-        let escaped = others
-            .get(..2)
-            .filter(|_| *first == b'%')
-            .and_then(|hex| std::str::from_utf8(hex).ok());
+        let escaped =
+            others.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
         if let Some(byte) = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
             out.push(byte);
             rest = &others[2..];
@@ -159,15 +131,9 @@ pub(super) fn decode(text: &str) -> String {
 }
 
 fn is_binary(api: &Api, asked: &Asked<'_>) -> bool {
-    let sent = asked
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
+    let sent = asked.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let sent = sent.split(';').next().unwrap_or_default().trim();
-    api.binary_media_types
-        .iter()
-        .any(|wanted| wanted == "*/*" || wanted.eq_ignore_ascii_case(sent))
+    api.binary_media_types.iter().any(|wanted| wanted == "*/*" || wanted.eq_ignore_ascii_case(sent))
 }
 
 fn or_null(map: Map<String, Value>) -> Value {
@@ -189,11 +155,7 @@ pub(super) fn host_is_sound(asked: &Asked<'_>) -> bool {
     if asked.headers.get_all(header::HOST).iter().count() > 1 || !authority.chars().all(legal) {
         return false;
     }
-    if asked
-        .headers
-        .get(header::HOST)
-        .is_some_and(|named| named.to_str().is_err())
-    {
+    if asked.headers.get(header::HOST).is_some_and(|named| named.to_str().is_err()) {
         return false;
     }
     let Ok(authority) = authority.parse::<http::uri::Authority>() else {
@@ -202,27 +164,17 @@ pub(super) fn host_is_sound(asked: &Asked<'_>) -> bool {
     let host = authority.host();
     let has_sound_port = authority.port_u16().is_some() || host == authority.as_str();
     // What ends in a number is an IPv4 address, or nothing.
-    let is_address = host
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    let is_address = host.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
     has_sound_port && !host.is_empty() && (!is_address || host.parse::<std::net::Ipv4Addr>().is_ok())
 }
 
 /// The bytes API Gateway counts against its limit for headers.
 pub(super) fn header_bytes(asked: &Asked<'_>) -> usize {
     let line = asked.method.as_str().len() + asked.uri.path_and_query().map_or(0, |p| p.as_str().len());
-    line + asked
-        .headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum::<usize>()
+    line + asked.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the gateway is AWS's side: it keeps its own time"
-)]
+#[expect(clippy::disallowed_methods, reason = "the gateway is AWS's side: it keeps its own time")]
 fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }

@@ -66,27 +66,18 @@ impl<'g> Own<'g> {
         if kind == Kind::HeadersTooLarge {
             return self.headers_too_large();
         }
-        let default = if kind.status().is_server_error() {
-            "DEFAULT_5XX"
-        } else {
-            "DEFAULT_4XX"
-        };
+        let default = if kind.status().is_server_error() { "DEFAULT_5XX" } else { "DEFAULT_4XX" };
         let responses = &self.api.gateway_responses;
         if let Some(declared) = responses.get(kind.name()).or_else(|| responses.get(default)) {
             return self.declared(kind, declared);
         }
         let mut response = plain(kind.status(), json!({ "message": kind.name() }).to_string());
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
 
     fn declared(&self, kind: Kind, declared: &GatewayResponse) -> Response {
-        let status = declared
-            .status
-            .and_then(|s| StatusCode::from_u16(s).ok())
-            .unwrap_or(kind.status());
+        let status = declared.status.and_then(|s| StatusCode::from_u16(s).ok()).unwrap_or(kind.status());
         let (media_type, template) = declared
             .templates
             .iter()
@@ -96,44 +87,27 @@ impl<'g> Own<'g> {
         if let Ok(value) = HeaderValue::from_str(media_type) {
             response.headers_mut().insert(header::CONTENT_TYPE, value);
         }
-        self.map_headers(
-            &mut response,
-            declared.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())),
-        );
+        self.map_headers(&mut response, declared.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         response
     }
 
     /// What a mock integration answers.
     pub(super) fn mock(&self, mock: &Mock) -> Response {
-        let sent = self
-            .asked
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|v| v.to_str().ok());
-        let sent = sent
-            .and_then(|s| s.split(';').next())
-            .map_or("application/json", str::trim);
+        let sent = self.asked.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let sent = sent.and_then(|s| s.split(';').next()).map_or("application/json", str::trim);
         if !mock.media_types.iter().any(|m| m.eq_ignore_ascii_case(sent)) {
             return self.response(Kind::UnsupportedMediaType);
         }
         let status = mock.status.to_string();
-        let chosen = mock
-            .responses
-            .get(&status)
-            .or_else(|| mock.responses.get("default"));
+        let chosen = mock.responses.get(&status).or_else(|| mock.responses.get("default"));
         let Some(chosen) = chosen else {
             return self.response(Kind::IntegrationFailure);
         };
         let status = StatusCode::from_u16(chosen.status).unwrap_or(StatusCode::OK);
         let template = chosen.templates.values().next().map_or("", String::as_str);
         let mut response = plain(status, self.render(template, status));
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.map_headers(
-            &mut response,
-            chosen.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())),
-        );
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.map_headers(&mut response, chosen.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         response
     }
 
@@ -149,10 +123,7 @@ impl<'g> Own<'g> {
         });
         let mut response = plain(status, problem.to_string());
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Ok(id) = HeaderValue::from_str(self.request_id()) {
             headers.insert(REQUEST_ID, id);
         }
@@ -163,9 +134,9 @@ impl<'g> Own<'g> {
         for (name, expression) in mapped {
             let value = match expression.strip_prefix('\'').and_then(|e| e.strip_suffix('\'')) {
                 Some(text) => Some(text.to_owned()),
-                None => expression
-                    .strip_prefix("context.")
-                    .and_then(|name| self.context(name, response.status())),
+                None => {
+                    expression.strip_prefix("context.").and_then(|name| self.context(name, response.status()))
+                }
             };
             let value = value.and_then(|value| HeaderValue::from_str(&value).ok());
             if let (Ok(name), Some(value)) = (HeaderName::try_from(name), value) {
@@ -180,9 +151,7 @@ impl<'g> Own<'g> {
         let mut rest = template;
         while let Some((before, after)) = rest.split_once("$context.") {
             out.push_str(before);
-            let end = after
-                .find(|c: char| !c.is_ascii_alphanumeric() && c != '.')
-                .unwrap_or(after.len());
+            let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(after.len());
             // A full stop ends a sentence, not a name.
             let name = after[..end].trim_end_matches('.');
             let value = self.context(name, status).unwrap_or_default();
@@ -210,10 +179,7 @@ impl<'g> Own<'g> {
     /// The client's id where it sent a sound one, as the functions do; else the gateway's.
     fn request_id(&self) -> &str {
         let mut sent = self.asked.headers.get_all(REQUEST_ID).iter();
-        let id = sent
-            .next()
-            .filter(|_| sent.next().is_none())
-            .and_then(|v| v.to_str().ok());
+        let id = sent.next().filter(|_| sent.next().is_none()).and_then(|v| v.to_str().ok());
         id.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
             .unwrap_or(&self.asked.gateway_id)
     }

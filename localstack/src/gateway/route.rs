@@ -54,15 +54,8 @@ impl Routes {
             .resources
             .iter()
             .find_map(|r| matches(&r.segments, &segments).map(|variables| (r, variables)))?;
-        let integration = resource
-            .methods
-            .get(method)
-            .or_else(|| resource.methods.get("ANY"))?;
-        Some(Matched {
-            resource: &resource.path,
-            variables,
-            integration,
-        })
+        let integration = resource.methods.get(method).or_else(|| resource.methods.get("ANY"))?;
+        Some(Matched { resource: &resource.path, variables, integration })
     }
 }
 
@@ -114,28 +107,16 @@ mod tests {
     use super::*;
 
     fn routes(paths: &[&str]) -> Routes {
-        let function = Integration::Function {
-            function: "F".into(),
-            streams: false,
-        };
+        let function = Integration::Function { function: "F".into(), streams: false };
         let methods = BTreeMap::from([("GET".to_owned(), function)]);
-        let route = |path: &&str| Route {
-            path: (*path).to_owned(),
-            methods: methods.clone(),
-        };
+        let route = |path: &&str| Route { path: (*path).to_owned(), methods: methods.clone() };
         Routes::new(&paths.iter().map(route).collect::<Vec<_>>())
     }
 
     #[test]
     fn literals_come_before_variables() {
-        let routes = routes(&[
-            "/users/{id}",
-            "/users/me",
-            "/users/{id}/keys",
-            "/files/{rest+}",
-            "/",
-            "/files",
-        ]);
+        let routes =
+            routes(&["/users/{id}", "/users/me", "/users/{id}/keys", "/files/{rest+}", "/", "/files"]);
         let table = [
             ("/users/me", Some("/users/me")),
             ("/users/7", Some("/users/{id}")),
@@ -154,9 +135,6 @@ mod tests {
         }
         assert!(routes.find("/users/me", "POST").is_none());
         assert_eq!(routes.find("/files/a/b", "GET").unwrap().variables["rest"], "a/b");
-        assert_eq!(
-            routes.find("/users/a%20b", "GET").unwrap().variables["id"],
-            "a%20b"
-        );
+        assert_eq!(routes.find("/users/a%20b", "GET").unwrap().variables["id"], "a%20b");
     }
 }

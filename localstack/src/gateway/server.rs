@@ -88,17 +88,12 @@ async fn answer(
 fn mail(cloud: &Cloud, request: &http::Request<Incoming>) -> Response {
     if request.method() != Method::GET {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "");
-        response
-            .headers_mut()
-            .insert(header::ALLOW, HeaderValue::from_static("GET"));
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
         return response;
     }
     let query = request.uri().query().unwrap_or_default();
     // A `+` in an address is a `+`: people paste addresses unescaped.
-    let to = query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("to="))
-        .map(event::decode);
+    let to = query.split('&').find_map(|pair| pair.strip_prefix("to=")).map(event::decode);
     let to = to.filter(|to| !to.is_empty());
     let (status, body) = match cloud.mail(to.as_deref()) {
         Ok(mail) => (StatusCode::OK, serde_json::to_string(&mail).unwrap_or_default()),
@@ -108,8 +103,6 @@ fn mail(cloud: &Cloud, request: &http::Request<Incoming>) -> Response {
         }
     };
     let mut response = plain(status, body);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -26,48 +26,25 @@ struct Bucket {
 impl Throttles {
     pub(super) fn new(api: &Api) -> Self {
         let methods = api.method_throttles.iter().map(|one| {
-            (
-                Scope::Method {
-                    resource: one.path.clone(),
-                    method: one.method.clone(),
-                },
-                one.throttle,
-            )
+            (Scope::Method { resource: one.path.clone(), method: one.method.clone() }, one.throttle)
         });
         let stage = api.stage_throttle.map(|throttle| (Scope::Stage, throttle));
-        Self {
-            limits: methods.chain(stage).collect(),
-            buckets: Mutex::default(),
-        }
+        Self { limits: methods.chain(stage).collect(), buckets: Mutex::default() }
     }
 
     /// Takes a token from every bucket that holds for the method, or from none.
     pub(super) fn admit(&self, resource: &str, method: &str, now: Instant) -> bool {
         let scopes = [
             Scope::Stage,
-            Scope::Method {
-                resource: resource.to_owned(),
-                method: method.to_owned(),
-            },
-            Scope::Method {
-                resource: resource.to_owned(),
-                method: "*".to_owned(),
-            },
+            Scope::Method { resource: resource.to_owned(), method: method.to_owned() },
+            Scope::Method { resource: resource.to_owned(), method: "*".to_owned() },
         ];
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let held: Vec<(Scope, Throttle)> = scopes
-            .into_iter()
-            .filter_map(|scope| self.limits.get(&scope).map(|t| (scope, *t)))
-            .collect();
+        let held: Vec<(Scope, Throttle)> =
+            scopes.into_iter().filter_map(|scope| self.limits.get(&scope).map(|t| (scope, *t))).collect();
         for (scope, throttle) in &held {
-            let full = Bucket {
-                tokens: f64::from(throttle.burst),
-                filled: now,
-            };
-            buckets
-                .entry(scope.clone())
-                .or_insert(full)
-                .refill(*throttle, now);
+            let full = Bucket { tokens: f64::from(throttle.burst), filled: now };
+            buckets.entry(scope.clone()).or_insert(full).refill(*throttle, now);
         }
         let has_token = |scope: &Scope| buckets.get(scope).is_some_and(|bucket| bucket.tokens >= 1.0);
         if !held.iter().all(|(scope, _)| has_token(scope)) {
@@ -97,22 +74,14 @@ mod tests {
     use super::*;
 
     fn throttles(limits: impl IntoIterator<Item = (Scope, f64, u32)>) -> Throttles {
-        let limits = limits
-            .into_iter()
-            .map(|(scope, rate, burst)| (scope, Throttle { rate, burst }));
-        Throttles {
-            limits: limits.collect(),
-            buckets: Mutex::default(),
-        }
+        let limits = limits.into_iter().map(|(scope, rate, burst)| (scope, Throttle { rate, burst }));
+        Throttles { limits: limits.collect(), buckets: Mutex::default() }
     }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a beginning to count from")]
     fn a_bucket_empties_and_fills_again() {
-        let login = Scope::Method {
-            resource: "/login".into(),
-            method: "POST".into(),
-        };
+        let login = Scope::Method { resource: "/login".into(), method: "POST".into() };
         let throttles = throttles([(Scope::Stage, 10.0, 5), (login, 1.0, 2)]);
         let start = Instant::now();
         let admitted = |resource: &str, at: Duration| throttles.admit(resource, "POST", start + at);

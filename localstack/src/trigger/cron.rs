@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use time::{Duration, OffsetDateTime};
 
-const MONTHS: [&str; 12] = [
-    "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
-];
+const MONTHS: [&str; 12] =
+    ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 /// Further ahead nothing is looked for.
 const DAYS_AHEAD_MAX: i64 = 366 * 5;
@@ -44,19 +43,13 @@ impl Cron {
     /// The first such minute after `now`. An expression that never comes is looked for again in five years.
     pub(super) fn next(&self, now: OffsetDateTime) -> OffsetDateTime {
         let start = now + Duration::minutes(1);
-        let start = start
-            .replace_second(0)
-            .and_then(|t| t.replace_nanosecond(0))
-            .unwrap_or(start);
+        let start = start.replace_second(0).and_then(|t| t.replace_nanosecond(0)).unwrap_or(start);
         for ahead in 0..DAYS_AHEAD_MAX {
             let day = start + Duration::days(ahead);
             if !self.names_day(day) {
                 continue;
             }
-            let times = self
-                .hours
-                .iter()
-                .flat_map(|h| self.minutes.iter().map(move |m| (*h, *m)));
+            let times = self.hours.iter().flat_map(|h| self.minutes.iter().map(move |m| (*h, *m)));
             for (hour, minute) in times {
                 let time = day
                     .replace_hour(u8::try_from(hour).unwrap_or_default())
@@ -85,18 +78,12 @@ fn field(text: &str, min: u16, max: u16, names: &[&str]) -> Result<BTreeSet<u16>
     let number = |text: &str| {
         let index = names.iter().position(|name| name.eq_ignore_ascii_case(text));
         let by_name = index.and_then(|at| u16::try_from(at).ok()).map(|at| at + min);
-        by_name
-            .or_else(|| text.parse().ok())
-            .filter(|n| (min..=max).contains(n))
-            .ok_or_else(wrong)
+        by_name.or_else(|| text.parse().ok()).filter(|n| (min..=max).contains(n)).ok_or_else(wrong)
     };
     let mut values = BTreeSet::new();
     for item in text.split(',') {
         let (range, step) = match item.split_once('/') {
-            Some((range, step)) => (
-                range,
-                step.parse::<usize>().ok().filter(|s| *s > 0).ok_or_else(wrong)?,
-            ),
+            Some((range, step)) => (range, step.parse::<usize>().ok().filter(|s| *s > 0).ok_or_else(wrong)?),
             None => (item, 1),
         };
         let (from, to) = match range.split_once('-') {
@@ -136,15 +123,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_refused() {
-        for wrong in [
-            "",
-            "* * * *",
-            "60 * * * ? *",
-            "* * 0 * ? *",
-            "* * L * ? *",
-            "*/0 * * * ? *",
-            "a * * * ? *",
-        ] {
+        for wrong in
+            ["", "* * * *", "60 * * * ? *", "* * 0 * ? *", "* * L * ? *", "*/0 * * * ? *", "a * * * ? *"]
+        {
             assert!(Cron::parse(wrong).is_err(), "{wrong}");
         }
     }

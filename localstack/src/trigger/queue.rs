@@ -36,10 +36,7 @@ pub(super) async fn poll(
     mut stop: Stop,
 ) {
     let client = Client::new(&cloud.sdk_config());
-    let url = format!(
-        "https://sqs.us-east-1.amazonaws.com/123456789012/{}",
-        source.queue
-    );
+    let url = format!("https://sqs.us-east-1.amazonaws.com/123456789012/{}", source.queue);
     loop {
         let messages = tokio::select! {
             () = stop.requested() => return,
@@ -51,12 +48,7 @@ pub(super) async fn poll(
             Err(error) => Err(error),
         };
         if let Err(error) = outcome {
-            tracing::error!(
-                function = function.binary,
-                queue = source.queue,
-                error,
-                "a queue batch failed"
-            );
+            tracing::error!(function = function.binary, queue = source.queue, error, "a queue batch failed");
             if !stop.pause(PAUSE_AFTER_FAILURE).await {
                 return;
             }
@@ -75,9 +67,7 @@ async fn receive(client: &Client, url: &str, batch_size: usize) -> Result<Vec<Me
         .message_attribute_names("All")
         .send()
         .await;
-    received
-        .map(|r| r.messages.unwrap_or_default())
-        .map_err(|e| e.into_service_error().to_string())
+    received.map(|r| r.messages.unwrap_or_default()).map_err(|e| e.into_service_error().to_string())
 }
 
 /// Invokes the function and deletes what it handled. What it did not comes again when its visibility ends.
@@ -91,18 +81,10 @@ async fn handle(
 ) -> Result<(), String> {
     let records: Vec<Value> = messages.iter().map(|m| record(m, &source.queue)).collect();
     let event: SqsEvent = serde_json::from_value(json!({ "Records": records })).map_err(|e| e.to_string())?;
-    let answer = invoke::run(function.timeout, handler(event))
-        .await
-        .map_err(|e| e.to_string())?;
-    let failed = if source.reports_failures {
-        failures(&answer, messages)
-    } else {
-        Vec::new()
-    };
-    let done = messages
-        .iter()
-        .enumerate()
-        .filter(|(_, m)| !failed.contains(&m.message_id().unwrap_or_default()));
+    let answer = invoke::run(function.timeout, handler(event)).await.map_err(|e| e.to_string())?;
+    let failed = if source.reports_failures { failures(&answer, messages) } else { Vec::new() };
+    let done =
+        messages.iter().enumerate().filter(|(_, m)| !failed.contains(&m.message_id().unwrap_or_default()));
     let entries: Result<Vec<_>, _> = done
         .map(|(at, m)| {
             DeleteMessageBatchRequestEntry::builder()
@@ -113,12 +95,7 @@ async fn handle(
         .collect();
     let entries = entries.map_err(|e| e.to_string())?;
     if !entries.is_empty() {
-        let deleted = client
-            .delete_message_batch()
-            .queue_url(url)
-            .set_entries(Some(entries))
-            .send()
-            .await;
+        let deleted = client.delete_message_batch().queue_url(url).set_entries(Some(entries)).send().await;
         deleted.map_err(|e| e.into_service_error().to_string())?;
     }
     Ok(())
@@ -127,14 +104,9 @@ async fn handle(
 /// The messages the function could not handle. As on AWS, naming one that is not in the batch means: all.
 fn failures<'m>(answer: &SqsBatchResponse, messages: &'m [Message]) -> Vec<&'m str> {
     let ids: Vec<&str> = messages.iter().filter_map(Message::message_id).collect();
-    let named = answer
-        .batch_item_failures
-        .iter()
-        .map(|f| f.item_identifier.as_str());
+    let named = answer.batch_item_failures.iter().map(|f| f.item_identifier.as_str());
     if named.clone().all(|id| ids.contains(&id)) {
-        ids.into_iter()
-            .filter(|id| named.clone().any(|n| n == *id))
-            .collect()
+        ids.into_iter().filter(|id| named.clone().any(|n| n == *id)).collect()
     } else {
         ids
     }

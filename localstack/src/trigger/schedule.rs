@@ -28,10 +28,7 @@ impl Timetable {
     /// Reads `rate(5 minutes)` or `cron(0 12 * * ? *)`.
     pub(super) fn parse(expression: &str) -> Result<Self, String> {
         let inside = |name: &str| {
-            expression
-                .strip_prefix(name)
-                .and_then(|e| e.strip_prefix('('))
-                .and_then(|e| e.strip_suffix(')'))
+            expression.strip_prefix(name).and_then(|e| e.strip_prefix('(')).and_then(|e| e.strip_suffix(')'))
         };
         if let Some(fields) = inside("cron") {
             return Cron::parse(fields).map(Self::Cron);
@@ -40,11 +37,7 @@ impl Timetable {
         let Some((count, unit)) = rate else {
             return Err("write rate(…) or cron(…)".to_owned());
         };
-        let count: u64 = count
-            .parse()
-            .ok()
-            .filter(|n| *n > 0)
-            .ok_or("the rate must be a positive number")?;
+        let count: u64 = count.parse().ok().filter(|n| *n > 0).ok_or("the rate must be a positive number")?;
         let unit = match unit.trim_end_matches('s') {
             "minute" => 60,
             "hour" => 3_600,
@@ -82,10 +75,7 @@ impl Schedule {
             if !stop.pause(wait).await {
                 return;
             }
-            if let Err(error) = self
-                .cloud
-                .set_note(&self.note(), &next.unix_timestamp().to_string())
-            {
+            if let Err(error) = self.cloud.set_note(&self.note(), &next.unix_timestamp().to_string()) {
                 tracing::error!(function = self.function.binary, %error, "a tick could not be noted");
             }
             if !self.tick(next, &mut stop).await {
@@ -145,10 +135,7 @@ impl Schedule {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the scheduler is AWS's side: it keeps its own time"
-)]
+#[expect(clippy::disallowed_methods, reason = "the scheduler is AWS's side: it keeps its own time")]
 fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
@@ -165,15 +152,9 @@ mod tests {
         assert_eq!(Timetable::parse("rate(1 minute)"), rate(60));
         assert_eq!(Timetable::parse("rate(5 minutes)"), rate(300));
         assert_eq!(Timetable::parse("rate(2 days)"), rate(172_800));
-        for wrong in [
-            "",
-            "rate()",
-            "rate(0 minutes)",
-            "rate(x minutes)",
-            "rate(1 week)",
-            "every(1 minute)",
-            "cron(1)",
-        ] {
+        for wrong in
+            ["", "rate()", "rate(0 minutes)", "rate(x minutes)", "rate(1 week)", "every(1 minute)", "cron(1)"]
+        {
             assert!(Timetable::parse(wrong).is_err(), "{wrong}");
         }
     }

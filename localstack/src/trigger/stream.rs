@@ -57,15 +57,7 @@ impl Poller {
             retries: None,
             bisect: false,
         };
-        if let Event::Stream {
-            table,
-            batch_size,
-            start,
-            reports_failures,
-            retries,
-            bisect,
-        } = event
-        {
+        if let Event::Stream { table, batch_size, start, reports_failures, retries, bisect } = event {
             poller.table.clone_from(table);
             poller.batch_size = *batch_size;
             poller.start = *start;
@@ -106,9 +98,7 @@ impl Poller {
 
     async fn step(&self, size: usize, failures: u32) -> Result<Step, cloud::CloudError> {
         let position = self.position()?;
-        let records = self
-            .cloud
-            .stream_records(&self.table, position.as_deref(), size)?;
+        let records = self.cloud.stream_records(&self.table, position.as_deref(), size)?;
         let Some(last) = records.last() else {
             return Ok(Step::Empty);
         };
@@ -189,11 +179,7 @@ fn first_failure(answer: &DynamoDbEventResponse, records: &[Value]) -> Outcome {
     let named: Vec<Option<usize>> = answer
         .batch_item_failures
         .iter()
-        .map(|f| {
-            records
-                .iter()
-                .position(|r| Some(sequence(r)) == f.item_identifier.as_deref())
-        })
+        .map(|f| records.iter().position(|r| Some(sequence(r)) == f.item_identifier.as_deref()))
         .collect();
     match named.iter().copied().collect::<Option<Vec<usize>>>() {
         Some(at) => at.into_iter().min().map_or(Outcome::Done, Outcome::DoneBefore),

@@ -19,24 +19,13 @@ use crate::start;
 async fn status_headers_and_bytes_come_back() {
     let answer = || async {
         let cookies = AppendHeaders([("set-cookie", "a=1"), ("set-cookie", "b=2"), ("etag", "\"1\"")]);
-        (
-            StatusCode::IM_A_TEAPOT,
-            cookies,
-            Bytes::from_static(b"\x00\xff\xfe"),
-        )
+        (StatusCode::IM_A_TEAPOT, cookies, Bytes::from_static(b"\x00\xff\xfe"))
     };
     let running = start(Router::new().route("/things", get(answer)), true).await;
     let answer = send(running.addr, "GET /things", &[], b"").await;
-    assert_eq!(
-        (answer.status, answer.body.as_slice()),
-        (418, &b"\x00\xff\xfe"[..])
-    );
-    let cookies: Vec<_> = answer
-        .headers
-        .iter()
-        .filter(|(n, _)| n == "set-cookie")
-        .map(|(_, v)| v.as_str())
-        .collect();
+    assert_eq!((answer.status, answer.body.as_slice()), (418, &b"\x00\xff\xfe"[..]));
+    let cookies: Vec<_> =
+        answer.headers.iter().filter(|(n, _)| n == "set-cookie").map(|(_, v)| v.as_str()).collect();
     assert_eq!(cookies, ["a=1", "b=2"]);
     assert_eq!(answer.header("etag"), Some("\"1\""));
     assert!(answer.header("x-amzn-requestid").is_some());
@@ -49,10 +38,7 @@ async fn a_panic_costs_one_request() {
         .route("/things", get(|| async { "fine" }));
     let running = start(router, true).await;
     let broken = send(running.addr, "GET /panic", &[], b"").await;
-    assert_eq!(
-        (broken.status, broken.json()["status"].as_u64()),
-        (502, Some(502))
-    );
+    assert_eq!((broken.status, broken.json()["status"].as_u64()), (502, Some(502)));
     assert_eq!(send(running.addr, "GET /things", &[], b"").await.status, 200);
 }
 
@@ -61,10 +47,7 @@ async fn a_slow_function_is_given_up() {
     let slow = || async { tokio::time::sleep(Duration::from_secs(30)).await };
     let running = start(Router::new().route("/slow", get(slow)), true).await;
     let answer = send(running.addr, "GET /slow", &[], b"").await;
-    assert_eq!(
-        (answer.status, answer.json()["status"].as_u64()),
-        (504, Some(504))
-    );
+    assert_eq!((answer.status, answer.json()["status"].as_u64()), (504, Some(504)));
 }
 
 #[tokio::test]
@@ -100,10 +83,7 @@ async fn a_stream_arrives_as_it_is_written() {
     );
     let running = start(router, true).await;
     let mut stream = TcpStream::connect(running.addr).await.unwrap();
-    stream
-        .write_all(b"GET /stream HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"GET /stream HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
     let mut seen = String::new();
     while !seen.contains("first") {
         let mut buffer = [0; 1024];
@@ -124,47 +104,26 @@ async fn mail_is_read_at_the_local_endpoint() {
     let client = aws_sdk_sesv2::Client::new(&running.cloud.sdk_config());
     for to in ["a+b@example.com", "c@example.com"] {
         let part = |data: &str| Content::builder().data(data).build().unwrap();
-        let message = Message::builder()
-            .subject(part("s"))
-            .body(Body::builder().text(part("t")).build())
-            .build();
+        let message =
+            Message::builder().subject(part("s")).body(Body::builder().text(part("t")).build()).build();
         let mail = client.send_email().from_email_address("us@example.com");
         let mail = mail.content(EmailContent::builder().simple(message).build());
-        mail.destination(Destination::builder().to_addresses(to).build())
-            .send()
-            .await
-            .unwrap();
+        mail.destination(Destination::builder().to_addresses(to).build()).send().await.unwrap();
     }
-    for (query, count) in [
-        ("", 2),
-        ("?to=a+b@example.com", 1),
-        ("?to=a%2Bb%40example.com", 1),
-        ("?to=x@example.com", 0),
-    ] {
-        let answer = send(running.addr, &format!("GET /_local/mail{query}"), &[], b"")
-            .await
-            .json();
+    for (query, count) in
+        [("", 2), ("?to=a+b@example.com", 1), ("?to=a%2Bb%40example.com", 1), ("?to=x@example.com", 0)]
+    {
+        let answer = send(running.addr, &format!("GET /_local/mail{query}"), &[], b"").await.json();
         assert_eq!(answer.as_array().unwrap().len(), count, "{query}");
     }
-    let answer = send(running.addr, "GET /_local/mail?to=c@example.com", &[], b"")
-        .await
-        .json();
-    assert_eq!(
-        (answer[0]["subject"].as_str(), answer[0]["text"].as_str()),
-        (Some("s"), Some("t"))
-    );
-    assert_eq!(
-        send(running.addr, "POST /_local/mail", &[], b"").await.status,
-        405
-    );
+    let answer = send(running.addr, "GET /_local/mail?to=c@example.com", &[], b"").await.json();
+    assert_eq!((answer[0]["subject"].as_str(), answer[0]["text"].as_str()), (Some("s"), Some("t")));
+    assert_eq!(send(running.addr, "POST /_local/mail", &[], b"").await.status, 405);
 }
 
 #[tokio::test]
 async fn a_request_under_way_is_finished_before_the_gateway_ends() {
-    let (arrived, go_on) = (
-        std::sync::Arc::new(tokio::sync::Notify::new()),
-        Duration::from_millis(200),
-    );
+    let (arrived, go_on) = (std::sync::Arc::new(tokio::sync::Notify::new()), Duration::from_millis(200));
     let inside = arrived.clone();
     let slow = move || async move {
         inside.notify_one();

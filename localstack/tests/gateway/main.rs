@@ -36,10 +36,7 @@ async fn start(router: Router, throttled: bool) -> Running {
     let template = Template::parse(TEMPLATE, &BTreeMap::new()).unwrap();
     let cloud = Cloud::memory(&template).unwrap();
     let declared = template.functions[0].clone();
-    let loaded = Loaded {
-        declared: declared.clone(),
-        function: Function::Http(router),
-    };
+    let loaded = Loaded { declared: declared.clone(), function: Function::Http(router) };
     let functions = Arc::new(BTreeMap::from([(declared.logical_id, loaded)]));
     let gateway = Arc::new(Gateway::new(template.api.unwrap(), functions, throttled));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

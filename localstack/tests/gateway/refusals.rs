@@ -7,31 +7,16 @@ use crate::client::send;
 use crate::start;
 
 fn router() -> Router {
-    Router::new()
-        .route("/things", get(|| async { "all" }))
-        .route("/things/{id}", get(|| async { "one" }))
+    Router::new().route("/things", get(|| async { "all" })).route("/things/{id}", get(|| async { "one" }))
 }
 
 #[tokio::test]
 async fn an_unknown_path_is_the_templates_404() {
     let running = start(router(), true).await;
-    for path in [
-        "/",
-        "/nope",
-        "/things/",
-        "/things//",
-        "/THINGS",
-        "/things/1/2",
-        "/things%2F1",
-        "/a\"b",
-    ] {
+    for path in ["/", "/nope", "/things/", "/things//", "/THINGS", "/things/1/2", "/things%2F1", "/a\"b"] {
         let answer = send(running.addr, &format!("GET {path}"), &[], b"").await;
         assert_eq!(answer.status, 404, "{path}");
-        assert_eq!(
-            answer.header("content-type"),
-            Some("application/problem+json"),
-            "{path}"
-        );
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
         assert_eq!(answer.json()["instance"], path);
     }
 }
@@ -41,11 +26,7 @@ async fn a_wrong_method_is_the_templates_405() {
     let running = start(router(), true).await;
     for method in ["DELETE", "PATCH", "PUT", "OPTIONS", "BREW"] {
         let answer = send(running.addr, &format!("{method} /things"), &[], b"").await;
-        assert_eq!(
-            (answer.status, answer.header("allow")),
-            (405, Some("GET,POST")),
-            "{method}"
-        );
+        assert_eq!((answer.status, answer.header("allow")), (405, Some("GET,POST")), "{method}");
         assert_eq!(answer.json()["instance"], "/things");
     }
     // A path without a mock for other methods has none.
@@ -73,13 +54,7 @@ async fn a_sound_request_id_is_echoed() {
         assert_eq!(header.ends_with(id), is_echoed, "{header}");
         assert_eq!(answer.json()["request_id"], id);
     }
-    let twice = send(
-        running.addr,
-        "GET /nope",
-        &["x-request-id: a", "x-request-id: b"],
-        b"",
-    )
-    .await;
+    let twice = send(running.addr, "GET /nope", &["x-request-id: a", "x-request-id: b"], b"").await;
     assert!(twice.header("x-request-id").unwrap().len() > 1);
 }
 
@@ -87,13 +62,7 @@ async fn a_sound_request_id_is_echoed() {
 async fn a_throttled_method_says_when_to_come_back() {
     let running = start(router(), true).await;
     let get = |path: &'static str| send(running.addr, path, &[], b"");
-    assert_eq!(
-        (
-            get("GET /things/1").await.status,
-            get("GET /things/2").await.status
-        ),
-        (200, 200)
-    );
+    assert_eq!((get("GET /things/1").await.status, get("GET /things/2").await.status), (200, 200));
     let refused = get("GET /things/3").await;
     assert_eq!((refused.status, refused.header("retry-after")), (429, Some("1")));
     assert_eq!(get("GET /things").await.status, 200);
@@ -108,23 +77,12 @@ async fn what_is_too_large_is_refused() {
     let running = start(router(), true).await;
     let body = vec![b'x'; 10 * 1024 * 1024 + 1];
     let answer = send(running.addr, "POST /things", &[], &body).await;
-    assert_eq!(
-        (answer.status, answer.json()["status"].as_u64()),
-        (413, Some(413))
-    );
+    assert_eq!((answer.status, answer.json()["status"].as_u64()), (413, Some(413)));
     // As base64 it does not fit into Lambda's 6 MB.
-    assert_eq!(
-        send(running.addr, "POST /things", &[], &body[..5 * 1024 * 1024])
-            .await
-            .status,
-        413
-    );
+    assert_eq!(send(running.addr, "POST /things", &[], &body[..5 * 1024 * 1024]).await.status, 413);
     let header = format!("x-large: {}", "x".repeat(10_240));
     let answer = send(running.addr, "GET /things", &[&header], b"").await;
-    assert_eq!(
-        (answer.status, answer.header("content-type")),
-        (431, Some("application/problem+json"))
-    );
+    assert_eq!((answer.status, answer.header("content-type")), (431, Some("application/problem+json")));
 }
 
 #[tokio::test]
@@ -143,16 +101,7 @@ async fn a_host_that_is_none_is_refused() {
         let answer = send(running.addr, "GET /things", &[host], b"").await;
         assert_eq!(answer.status, 400, "{host}");
     }
-    for host in [
-        "host: localhost:8080",
-        "host: 127.0.0.1",
-        "host: [::1]:80",
-        "host: a_b.example.com",
-    ] {
-        assert_eq!(
-            send(running.addr, "GET /things", &[host], b"").await.status,
-            200,
-            "{host}"
-        );
+    for host in ["host: localhost:8080", "host: 127.0.0.1", "host: [::1]:80", "host: a_b.example.com"] {
+        assert_eq!(send(running.addr, "GET /things", &[host], b"").await.status, 200, "{host}");
     }
 }

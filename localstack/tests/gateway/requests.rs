@@ -15,12 +15,7 @@ use crate::start;
 async fn echo(OriginalUri(uri): OriginalUri, headers: HeaderMap, body: Bytes) -> String {
     let headers: Vec<(&str, String)> = headers
         .iter()
-        .map(|(name, value)| {
-            (
-                name.as_str(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
-        })
+        .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     let told = json!({ "path": uri.path(), "query": uri.query(), "headers": headers, "body": body.to_vec() });
     told.to_string()
@@ -34,28 +29,14 @@ fn echo_router() -> Router {
 
 fn values<'v>(answer: &'v Value, name: &str) -> Vec<&'v str> {
     let headers = answer["headers"].as_array().unwrap().iter();
-    headers
-        .filter(|h| h[0] == name)
-        .map(|h| h[1].as_str().unwrap())
-        .collect()
+    headers.filter(|h| h[0] == name).map(|h| h[1].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
 async fn a_body_arrives_byte_for_byte() {
     let running = start(echo_router(), true).await;
-    for body in [
-        &b"plain"[..],
-        b"\xff\xfe\x00 not UTF-8 \x80",
-        b"",
-        b"{\"a\": \"\\u00e9\"}",
-    ] {
-        let answer = send(
-            running.addr,
-            "POST /things",
-            &["content-type: application/json"],
-            body,
-        )
-        .await;
+    for body in [&b"plain"[..], b"\xff\xfe\x00 not UTF-8 \x80", b"", b"{\"a\": \"\\u00e9\"}"] {
+        let answer = send(running.addr, "POST /things", &["content-type: application/json"], body).await;
         assert_eq!(answer.status, 200);
         let arrived: Vec<u8> = serde_json::from_value(answer.json()["body"].clone()).unwrap();
         assert_eq!(arrived, body);
@@ -65,20 +46,8 @@ async fn a_body_arrives_byte_for_byte() {
 #[tokio::test]
 async fn every_value_of_headers_and_queries_arrives() {
     let running = start(echo_router(), true).await;
-    let headers = [
-        "x-twice: one",
-        "x-twice: two",
-        "Accept: a/b",
-        "x-latin: caf\u{e9}",
-    ];
-    let answer = send(
-        running.addr,
-        "GET /things?a=1&a=2%203&b=&c%26=x%2Fy",
-        &headers,
-        b"",
-    )
-    .await
-    .json();
+    let headers = ["x-twice: one", "x-twice: two", "Accept: a/b", "x-latin: caf\u{e9}"];
+    let answer = send(running.addr, "GET /things?a=1&a=2%203&b=&c%26=x%2Fy", &headers, b"").await.json();
     assert_eq!(values(&answer, "x-twice"), ["one", "two"]);
     assert_eq!(values(&answer, "accept"), ["a/b"]);
     let mut query: Vec<&str> = answer["query"].as_str().unwrap().split('&').collect();
@@ -90,11 +59,7 @@ async fn every_value_of_headers_and_queries_arrives() {
 #[tokio::test]
 async fn the_gateway_says_where_a_request_came_from() {
     let running = start(echo_router(), true).await;
-    let claims = [
-        "x-forwarded-for: 203.0.113.9",
-        "x-forwarded-proto: gopher",
-        "host: api.test:81",
-    ];
+    let claims = ["x-forwarded-for: 203.0.113.9", "x-forwarded-proto: gopher", "host: api.test:81"];
     let answer = send(running.addr, "GET /things", &claims, b"").await.json();
     assert_eq!(values(&answer, "x-forwarded-for"), ["203.0.113.9, 127.0.0.1"]);
     assert_eq!(values(&answer, "x-forwarded-proto"), ["http"]);
@@ -104,11 +69,8 @@ async fn the_gateway_says_where_a_request_came_from() {
 #[tokio::test]
 async fn path_variables_are_decoded_once() {
     let running = start(echo_router(), false).await;
-    for (path, id) in [
-        ("/things/a%20b", "a b"),
-        ("/things/%2525", "%25"),
-        ("/things/caf%C3%A9", "caf\u{e9}"),
-    ] {
+    for (path, id) in [("/things/a%20b", "a b"), ("/things/%2525", "%25"), ("/things/caf%C3%A9", "caf\u{e9}")]
+    {
         let answer = send(running.addr, &format!("GET {path}"), &[], b"").await;
         assert_eq!(String::from_utf8_lossy(&answer.body), id, "{path}");
     }

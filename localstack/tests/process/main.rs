@@ -17,14 +17,8 @@ const ANY: &str = "127.0.0.1:0";
 
 fn command(folder: &Path, vars: Vars<'_>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_localstack"));
-    command
-        .env("GROUNDWORK_ADDR", ANY)
-        .env("GROUNDWORK_AWS_ADDR", ANY)
-        .env("GROUNDWORK_DATA_DIR", folder);
-    command
-        .envs(vars.iter().copied())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.env("GROUNDWORK_ADDR", ANY).env("GROUNDWORK_AWS_ADDR", ANY).env("GROUNDWORK_DATA_DIR", folder);
+    command.envs(vars.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -32,10 +26,7 @@ fn command(folder: &Path, vars: Vars<'_>) -> Command {
 fn refused(folder: &Path, vars: Vars<'_>) -> (i32, String) {
     let output = command(folder, vars).output().unwrap();
     assert!(output.stdout.is_empty(), "{output:?}");
-    (
-        output.status.code().unwrap(),
-        String::from_utf8(output.stderr).unwrap(),
-    )
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
 /// A running local cloud, which is killed when it is let go.
@@ -51,10 +42,7 @@ impl Up {
         let mut lines = Vec::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             lines.push(line.unwrap());
-            if let Some(addr) = lines
-                .last()
-                .and_then(|l| l.strip_prefix("Groundwork is up at http://"))
-            {
+            if let Some(addr) = lines.last().and_then(|l| l.strip_prefix("Groundwork is up at http://")) {
                 let addr = addr.to_owned();
                 return Self { child, lines, addr };
             }
@@ -99,26 +87,10 @@ fn what_is_wrong_is_told_in_one_line() {
     let taken = TcpListener::bind(ANY).unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     let table: [(Vars<'_>, i32, &str); 6] = [
-        (
-            &[("GROUNDWORK_ADDR", &taken)],
-            69,
-            "set GROUNDWORK_ADDR to another address",
-        ),
-        (
-            &[("GROUNDWORK_AWS_ADDR", &taken)],
-            69,
-            "set GROUNDWORK_AWS_ADDR to another address",
-        ),
-        (
-            &[("GROUNDWORK_DATA_DIR", inside.to_str().unwrap())],
-            73,
-            "cannot be used",
-        ),
-        (
-            &[("GROUNDWORK_TEMPLATE", broken)],
-            78,
-            "Resources.Q.Properties.QueueName: it refers to `Nope`",
-        ),
+        (&[("GROUNDWORK_ADDR", &taken)], 69, "set GROUNDWORK_ADDR to another address"),
+        (&[("GROUNDWORK_AWS_ADDR", &taken)], 69, "set GROUNDWORK_AWS_ADDR to another address"),
+        (&[("GROUNDWORK_DATA_DIR", inside.to_str().unwrap())], 73, "cannot be used"),
+        (&[("GROUNDWORK_TEMPLATE", broken)], 78, "Resources.Q.Properties.QueueName: it refers to `Nope`"),
         (&[("GROUNDWORK_TEMPLATE", "/nowhere")], 78, "it cannot be read"),
         (
             &[("GROUNDWORK_ADDR", "here"), ("GROUNDWORK_LIMITS", "some")],
@@ -130,10 +102,7 @@ fn what_is_wrong_is_told_in_one_line() {
     for (vars, code, message) in table {
         let (exit, error) = refused(&data, vars);
         assert_eq!(exit, code, "{error}");
-        assert!(
-            error.starts_with("groundwork: ") && error.contains(message),
-            "{error}"
-        );
+        assert!(error.starts_with("groundwork: ") && error.contains(message), "{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
 }
@@ -169,11 +138,8 @@ fn what_was_acknowledged_survives_a_kill() {
     let answer = again.exchange("POST", "/api/v1/auth/register", account);
     assert!(answer.starts_with("HTTP/1.1 409"), "{answer}");
     // The mail that belongs to the registration is sent, before the kill or after it.
-    let has_mail = || {
-        again
-            .exchange("GET", "/_local/mail?to=kept@example.com", "")
-            .contains("kept@example.com")
-    };
+    let has_mail =
+        || again.exchange("GET", "/_local/mail?to=kept@example.com", "").contains("kept@example.com");
     assert!((0..200).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(50));
         has_mail()
@@ -185,11 +151,7 @@ fn a_signal_stops_it_cleanly() {
     let folder = tempfile::tempdir().unwrap();
     for signal in ["-INT", "-TERM"] {
         let mut up = Up::start(folder.path());
-        let sent = Command::new("kill")
-            .arg(signal)
-            .arg(up.child.id().to_string())
-            .status()
-            .unwrap();
+        let sent = Command::new("kill").arg(signal).arg(up.child.id().to_string()).status().unwrap();
         assert!(sent.success());
         assert_eq!(up.child.wait().unwrap().code(), Some(0), "{signal}");
     }

@@ -67,10 +67,7 @@ fn template() -> Template {
 
 fn only(template: &Template, binary: &str, function: Function) -> Functions {
     let declared = template.function(binary).unwrap().clone();
-    Arc::new(BTreeMap::from([(
-        declared.logical_id.clone(),
-        Loaded { declared, function },
-    )]))
+    Arc::new(BTreeMap::from([(declared.logical_id.clone(), Loaded { declared, function })]))
 }
 
 /// Notes every message; cannot handle those that begin with `bad`, panics at `panic`.
@@ -123,36 +120,20 @@ fn follower(seen: &Seen) -> Function {
 
 async fn send(cloud: &Cloud, body: &str) {
     let client = aws_sdk_sqs::Client::new(&cloud.sdk_config());
-    client
-        .send_message()
-        .queue_url(QUEUE)
-        .message_body(body)
-        .send()
-        .await
-        .unwrap();
+    client.send_message().queue_url(QUEUE).message_body(body).send().await.unwrap();
 }
 
 async fn put(cloud: &Cloud, key: &str) {
     let client = aws_sdk_dynamodb::Client::new(&cloud.sdk_config());
     let key = aws_sdk_dynamodb::types::AttributeValue::S(key.to_owned());
-    client
-        .put_item()
-        .table_name("things")
-        .item("pk", key)
-        .send()
-        .await
-        .unwrap();
+    client.put_item().table_name("things").item("pk", key).send().await.unwrap();
 }
 
 /// Messages left: waiting, and flying.
 async fn left(cloud: &Cloud) -> (String, String) {
     let client = aws_sdk_sqs::Client::new(&cloud.sdk_config());
-    let all = client
-        .get_queue_attributes()
-        .queue_url(QUEUE)
-        .attribute_names(QueueAttributeName::All)
-        .send()
-        .await;
+    let all =
+        client.get_queue_attributes().queue_url(QUEUE).attribute_names(QueueAttributeName::All).send().await;
     let all = all.unwrap().attributes.unwrap();
     (
         all[&QueueAttributeName::ApproximateNumberOfMessages].clone(),
@@ -179,22 +160,10 @@ async fn messages_are_handled_one_by_one_and_failures_come_again() {
     }
     let (_stopper, stop) = stop::channel();
     let _tasks = trigger::start(&cloud, &only(&template, "worker", worker(&seen)), &stop).unwrap();
-    until("one failure is left", async || {
-        left(&cloud).await == ("0".to_owned(), "1".to_owned())
-    })
-    .await;
+    until("one failure is left", async || left(&cloud).await == ("0".to_owned(), "1".to_owned())).await;
     cloud.advance(Duration::from_secs(31));
-    until("it comes again", async || {
-        seen.lock().unwrap().iter().filter(|b| *b == "bad").count() == 2
-    })
-    .await;
-    let mut once: Vec<String> = seen
-        .lock()
-        .unwrap()
-        .iter()
-        .filter(|b| *b != "bad")
-        .cloned()
-        .collect();
+    until("it comes again", async || seen.lock().unwrap().iter().filter(|b| *b == "bad").count() == 2).await;
+    let mut once: Vec<String> = seen.lock().unwrap().iter().filter(|b| *b != "bad").cloned().collect();
     once.sort();
     assert_eq!(once, ["a", "b"]);
 }
@@ -208,14 +177,9 @@ async fn a_panic_keeps_the_batch_and_the_poller_lives() {
     let _tasks = trigger::start(&cloud, &only(&template, "worker", worker(&seen)), &stop).unwrap();
     until("the panic", async || !seen.lock().unwrap().is_empty()).await;
     send(&cloud, "after").await;
-    until("the next message", async || {
-        seen.lock().unwrap().contains(&"after".to_owned())
-    })
-    .await;
-    until("the panicking message flies", async || {
-        left(&cloud).await == ("0".to_owned(), "1".to_owned())
-    })
-    .await;
+    until("the next message", async || seen.lock().unwrap().contains(&"after".to_owned())).await;
+    until("the panicking message flies", async || left(&cloud).await == ("0".to_owned(), "1".to_owned()))
+        .await;
 }
 
 #[tokio::test]
@@ -227,10 +191,7 @@ async fn a_stream_goes_on_after_the_record_that_failed_and_gives_up_at_last() {
     }
     let (_stopper, stop) = stop::channel();
     let _tasks = trigger::start(&cloud, &only(&template, "follower", follower(&seen)), &stop).unwrap();
-    until("the last record", async || {
-        seen.lock().unwrap().contains(&"c".to_owned())
-    })
-    .await;
+    until("the last record", async || seen.lock().unwrap().contains(&"c".to_owned())).await;
     let seen = seen.lock().unwrap().clone();
     let count = |key: &str| seen.iter().filter(|k| *k == key).count();
     // `a` was handled before the batch failed, and is not seen again.
@@ -284,18 +245,10 @@ async fn a_trigger_that_does_not_fit_is_told() {
     let (_stopper, stop) = stop::channel();
     let misfit = only(&template, "worker", Function::Http(axum::Router::new()));
     let error = trigger::start(&cloud, &misfit, &stop).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "Worker does not take queue events; correct its `Events` in template.yaml"
-    );
-    template.functions[0].events = vec![Event::Schedule {
-        expression: "often".to_owned(),
-        input: None,
-    }];
+    assert_eq!(error, "Worker does not take queue events; correct its `Events` in template.yaml");
+    template.functions[0].events = vec![Event::Schedule { expression: "often".to_owned(), input: None }];
     let binary = template.functions[0].binary.clone();
     let clock = Function::Schedule(Arc::new(|_| async { Ok(()) }.boxed()));
-    let error = trigger::start(&cloud, &only(&template, &binary, clock), &stop)
-        .unwrap_err()
-        .to_string();
+    let error = trigger::start(&cloud, &only(&template, &binary, clock), &stop).unwrap_err().to_string();
     assert!(error.contains("the schedule `often` cannot be read"), "{error}");
 }

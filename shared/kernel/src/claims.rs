@@ -86,15 +86,9 @@ impl AccessClaims {
             (self.aud != expected.audience, ClaimsError::Audience),
             (self.exp <= now.seconds(), ClaimsError::Expired),
             (self.iat > (now + CLOCK_SKEW).seconds(), ClaimsError::Future),
-            (
-                self.exp.saturating_sub(self.iat) > lifetime,
-                ClaimsError::Lifetime,
-            ),
+            (self.exp.saturating_sub(self.iat) > lifetime, ClaimsError::Lifetime),
         ];
-        broken
-            .into_iter()
-            .find(|(is_broken, _)| *is_broken)
-            .map_or(Ok(()), |(_, error)| Err(error))
+        broken.into_iter().find(|(is_broken, _)| *is_broken).map_or(Ok(()), |(_, error)| Err(error))
     }
 
     /// The caller the token speaks for.
@@ -133,60 +127,25 @@ mod tests {
 
     #[test]
     fn each_rule_is_held() {
-        let expected = Expected {
-            issuer: "https://a".into(),
-            audience: "api".into(),
-        };
+        let expected = Expected { issuer: "https://a".into(), audience: "api".into() };
         let cases: [(&str, AccessClaims, i64, Result<(), ClaimsError>); 9] = [
             ("right", claims(), 1000, Ok(())),
             ("last second", claims(), 1899, Ok(())),
             ("expired", claims(), 1900, Err(ClaimsError::Expired)),
             ("skewed clock", claims(), 970, Ok(())),
             ("future", claims(), 969, Err(ClaimsError::Future)),
-            (
-                "issuer",
-                AccessClaims {
-                    iss: "https://b".into(),
-                    ..claims()
-                },
-                1000,
-                Err(ClaimsError::Issuer),
-            ),
-            (
-                "audience",
-                AccessClaims {
-                    aud: "web".into(),
-                    ..claims()
-                },
-                1000,
-                Err(ClaimsError::Audience),
-            ),
-            (
-                "lifetime",
-                AccessClaims {
-                    exp: 1901,
-                    ..claims()
-                },
-                1000,
-                Err(ClaimsError::Lifetime),
-            ),
+            ("issuer", AccessClaims { iss: "https://b".into(), ..claims() }, 1000, Err(ClaimsError::Issuer)),
+            ("audience", AccessClaims { aud: "web".into(), ..claims() }, 1000, Err(ClaimsError::Audience)),
+            ("lifetime", AccessClaims { exp: 1901, ..claims() }, 1000, Err(ClaimsError::Lifetime)),
             (
                 "overflow",
-                AccessClaims {
-                    iat: i64::MIN,
-                    exp: i64::MAX,
-                    ..claims()
-                },
+                AccessClaims { iat: i64::MIN, exp: i64::MAX, ..claims() },
                 1000,
                 Err(ClaimsError::Lifetime),
             ),
         ];
         for (name, claims, now, outcome) in cases {
-            assert_eq!(
-                claims.check(&expected, Timestamp::from_seconds(now)),
-                outcome,
-                "{name}"
-            );
+            assert_eq!(claims.check(&expected, Timestamp::from_seconds(now)), outcome, "{name}");
         }
     }
 }

@@ -93,34 +93,22 @@ pub enum Error {
 impl Error {
     /// A conflict with a named rule.
     pub fn conflict(rule: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::Conflict {
-            rule,
-            detail: detail.into(),
-        }
+        Self::Conflict { rule, detail: detail.into() }
     }
 
     /// One fault at one place.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::Invalid(vec![Fault {
-            pointer: pointer.into(),
-            detail: detail.into(),
-        }])
+        Self::Invalid(vec![Fault { pointer: pointer.into(), detail: detail.into() }])
     }
 
     /// A broken invariant.
     pub fn internal(what: &'static str, cause: impl Into<Cause>) -> Self {
-        Self::Internal {
-            what,
-            cause: cause.into(),
-        }
+        Self::Internal { what, cause: cause.into() }
     }
 
     /// A dependency that failed.
     pub fn unavailable(what: &'static str, cause: impl Into<Cause>) -> Self {
-        Self::Unavailable {
-            what,
-            cause: cause.into(),
-        }
+        Self::Unavailable { what, cause: cause.into() }
     }
 
     /// Whether the same call may succeed later without anybody changing it: a queue's worker retries these

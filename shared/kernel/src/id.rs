@@ -27,11 +27,7 @@ pub fn made_at(id: Uuid) -> Timestamp {
 /// Reads the canonical, lower-case, hyphenated form and nothing else: ids are compared as text in keys.
 fn parse(text: &str) -> Result<Uuid, ParseIdError> {
     let id = Uuid::try_parse(text).map_err(|_| ParseIdError)?;
-    if id.hyphenated().to_string() == text {
-        Ok(id)
-    } else {
-        Err(ParseIdError)
-    }
+    if id.hyphenated().to_string() == text { Ok(id) } else { Err(ParseIdError) }
 }
 
 /// An identifier type over [`Uuid`].
@@ -122,12 +118,7 @@ mod tests {
     fn only_the_canonical_form_is_read() {
         let id = "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17";
         assert_eq!(id.parse::<TenantId>().unwrap().to_string(), id);
-        for wrong in [
-            "",
-            "x",
-            "01981F9A-2E4B-7C3D-9A51-3F6D2B8C0E17",
-            "01981f9a2e4b7c3d9a513f6d2b8c0e17",
-        ] {
+        for wrong in ["", "x", "01981F9A-2E4B-7C3D-9A51-3F6D2B8C0E17", "01981f9a2e4b7c3d9a513f6d2b8c0e17"] {
             assert!(wrong.parse::<TenantId>().is_err(), "{wrong}");
         }
     }

@@ -17,11 +17,7 @@ impl Pointer {
     /// The place of `key` inside this one.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        Self(format!(
-            "{}/{}",
-            self.0,
-            key.replace('~', "~0").replace('/', "~1")
-        ))
+        Self(format!("{}/{}", self.0, key.replace('~', "~0").replace('/', "~1")))
     }
 
     /// The place of element `index` inside this one.
@@ -40,10 +36,7 @@ pub struct Faults(Vec<Fault>);
 impl Faults {
     /// Notes a fault at a place.
     pub fn push(&mut self, at: &Pointer, detail: impl Into<Cow<'static, str>>) {
-        self.0.push(Fault {
-            pointer: at.0.clone(),
-            detail: detail.into(),
-        });
+        self.0.push(Fault { pointer: at.0.clone(), detail: detail.into() });
     }
 }
 
@@ -154,9 +147,7 @@ where
         faults.push(at, "must be a string");
         return None;
     };
-    text.parse()
-        .map_err(|error: T::Err| faults.push(at, error.to_string()))
-        .ok()
+    text.parse().map_err(|error: T::Err| faults.push(at, error.to_string())).ok()
 }
 
 impl Input for String {
@@ -177,11 +168,7 @@ impl Input for bool {
 
 impl<T: Input> Input for Option<T> {
     fn read(value: &Value, at: &Pointer, faults: &mut Faults) -> Option<Self> {
-        if value.is_null() {
-            Some(None)
-        } else {
-            T::read(value, at, faults).map(Some)
-        }
+        if value.is_null() { Some(None) } else { T::read(value, at, faults).map(Some) }
     }
 
     fn absent(_: &Pointer, _: &mut Faults) -> Option<Self> {
@@ -196,11 +183,8 @@ impl<T: Input> Input for Vec<T> {
             return None;
         };
         // Every element is read, so that every fault is found, before the first missing one ends it.
-        let read: Vec<Option<T>> = values
-            .iter()
-            .enumerate()
-            .map(|(i, value)| T::read(value, &at.index(i), faults))
-            .collect();
+        let read: Vec<Option<T>> =
+            values.iter().enumerate().map(|(i, value)| T::read(value, &at.index(i), faults)).collect();
         read.into_iter().collect()
     }
 }
@@ -222,10 +206,9 @@ mod tests {
 
     fn faults(value: &Value) -> Vec<(String, String)> {
         match parse::<Outer>(value) {
-            Err(Error::Invalid(faults)) => faults
-                .into_iter()
-                .map(|fault| (fault.pointer, fault.detail.into_owned()))
-                .collect(),
+            Err(Error::Invalid(faults)) => {
+                faults.into_iter().map(|fault| (fault.pointer, fault.detail.into_owned())).collect()
+            }
             other => panic!("expected faults, got {other:?}"),
         }
     }
@@ -233,14 +216,7 @@ mod tests {
     #[test]
     fn reads_what_is_right() {
         let read: Outer = parse(&json!({"name": "n", "note": null, "inner": [{"flag": true}]})).unwrap();
-        assert_eq!(
-            read,
-            Outer {
-                name: "n".into(),
-                note: None,
-                inner: vec![Inner { flag: true }]
-            }
-        );
+        assert_eq!(read, Outer { name: "n".into(), note: None, inner: vec![Inner { flag: true }] });
     }
 
     #[test]
@@ -259,9 +235,6 @@ mod tests {
 
     #[test]
     fn a_body_that_is_no_object_is_one_fault() {
-        assert_eq!(
-            faults(&json!([])),
-            [(String::new(), "must be an object".to_owned())]
-        );
+        assert_eq!(faults(&json!([])), [(String::new(), "must be an object".to_owned())]);
     }
 }

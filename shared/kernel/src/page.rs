@@ -52,10 +52,7 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// The same page with each item translated.
     pub fn map<U>(self, translate: impl FnMut(T) -> U) -> Page<U> {
-        Page {
-            items: self.items.into_iter().map(translate).collect(),
-            next_cursor: self.next_cursor,
-        }
+        Page { items: self.items.into_iter().map(translate).collect(), next_cursor: self.next_cursor }
     }
 }
 

@@ -82,11 +82,7 @@ impl FromStr for Permission {
     type Err = ParsePermissionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|permission| permission.name() == text)
-            .ok_or(ParsePermissionError)
+        Self::ALL.iter().copied().find(|permission| permission.name() == text).ok_or(ParsePermissionError)
     }
 }
 

@@ -30,13 +30,7 @@ pub enum Role {
 
 impl Role {
     /// Every role, lowest first.
-    pub const ALL: [Self; 5] = [
-        Self::Viewer,
-        Self::Member,
-        Self::Admin,
-        Self::Owner,
-        Self::Operator,
-    ];
+    pub const ALL: [Self; 5] = [Self::Viewer, Self::Member, Self::Admin, Self::Owner, Self::Operator];
 
     /// The role's name on the wire.
     pub const fn name(self) -> &'static str {
@@ -65,10 +59,7 @@ impl FromStr for Role {
     type Err = ParseRoleError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.name() == text)
-            .ok_or(ParseRoleError)
+        Self::ALL.into_iter().find(|role| role.name() == text).ok_or(ParseRoleError)
     }
 }
 

@@ -72,19 +72,13 @@ pub fn redact(value: &mut serde_json::Value) {
 
 fn is_hidden(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    HIDDEN_KEYS
-        .iter()
-        .any(|hidden| key == *hidden || key.ends_with(&format!("_{hidden}")))
+    HIDDEN_KEYS.iter().any(|hidden| key == *hidden || key.ends_with(&format!("_{hidden}")))
 }
 
 /// The text with each suspicious word masked; `None` when there is none.
 fn mask(text: &str) -> Option<String> {
     let is_break = |c: char| {
-        c.is_whitespace()
-            || matches!(
-                c,
-                '"' | '\'' | ',' | ';' | '(' | ')' | '<' | '>' | '=' | '&' | '?'
-            )
+        c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | '(' | ')' | '<' | '>' | '=' | '&' | '?')
     };
     if !text.split(is_break).any(is_suspicious) {
         return None;
@@ -106,9 +100,7 @@ fn mask(text: &str) -> Option<String> {
 fn is_suspicious(word: &str) -> bool {
     let jwt = word.starts_with("eyJ") && word.matches('.').count() == 2;
     let ours = word.starts_with("gw_");
-    let mail = word
-        .split_once('@')
-        .is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'));
+    let mail = word.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'));
     jwt || ours || mail
 }
 

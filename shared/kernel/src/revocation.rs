@@ -45,11 +45,9 @@ impl From<String> for Subject {
         let read = match parts[..] {
             ["session", id] => id.parse().ok().map(Self::Session),
             ["user", id] => id.parse().ok().map(Self::User),
-            ["member", tenant, user] => tenant
-                .parse()
-                .ok()
-                .zip(user.parse().ok())
-                .map(|(tenant, user)| Self::Member(tenant, user)),
+            ["member", tenant, user] => {
+                tenant.parse().ok().zip(user.parse().ok()).map(|(tenant, user)| Self::Member(tenant, user))
+            }
             _ => None,
         };
         read.unwrap_or(Self::Other(text))
@@ -75,13 +73,9 @@ impl Revocations {
     /// Whether the token is refused.
     pub fn refuse(&self, claims: &AccessClaims) -> bool {
         let made_at = id::made_at(claims.jti.uuid());
-        [
-            Subject::Session(claims.sid),
-            Subject::User(claims.sub),
-            Subject::Member(claims.tid, claims.sub),
-        ]
-        .iter()
-        .any(|subject| self.0.get(subject).is_some_and(|at| made_at <= *at))
+        [Subject::Session(claims.sid), Subject::User(claims.sub), Subject::Member(claims.tid, claims.sub)]
+            .iter()
+            .any(|subject| self.0.get(subject).is_some_and(|at| made_at <= *at))
     }
 }
 
@@ -111,11 +105,8 @@ mod tests {
     #[test]
     fn refuses_what_was_made_before_and_nothing_after() {
         let token = claims_made_at(5_000);
-        let subjects = [
-            Subject::Session(token.sid),
-            Subject::User(token.sub),
-            Subject::Member(token.tid, token.sub),
-        ];
+        let subjects =
+            [Subject::Session(token.sid), Subject::User(token.sub), Subject::Member(token.tid, token.sub)];
         for subject in subjects {
             let mut revocations = Revocations::default();
             revocations.insert(subject.clone(), Timestamp::from_millis(5_000));
@@ -133,10 +124,7 @@ mod tests {
     #[test]
     fn strangers_are_not_touched() {
         let mut revocations = Revocations::default();
-        revocations.insert(
-            Subject::User(UserId::from_uuid(Uuid::nil())),
-            Timestamp::from_millis(9_000),
-        );
+        revocations.insert(Subject::User(UserId::from_uuid(Uuid::nil())), Timestamp::from_millis(9_000));
         assert!(!revocations.refuse(&claims_made_at(5_000)));
     }
 

@@ -71,11 +71,7 @@ where
             return Err(Error::Forbidden(format!("this needs {}", P::PERMISSION).into()).into());
         }
         parts.extensions.insert(principal.clone());
-        Ok(Self {
-            actor: info.actor(principal),
-            info,
-            permission: PhantomData,
-        })
+        Ok(Self { actor: info.actor(principal), info, permission: PhantomData })
     }
 }
 
@@ -93,10 +89,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Public {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let info = RequestInfo::of(parts)?;
-        Ok(Self {
-            actor: info.actor(anonymous()),
-            info,
-        })
+        Ok(Self { actor: info.actor(anonymous()), info })
     }
 }
 
@@ -149,18 +142,14 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Error> {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
                 Ok(Credential::Bearer(token.trim()))
             }
-            _ => Err(Error::Unauthenticated(
-                "send `Authorization: Bearer <access token>`".into(),
-            )),
+            _ => Err(Error::Unauthenticated("send `Authorization: Bearer <access token>`".into())),
         };
     }
-    cookie::read(headers, cookie::ACCESS)
-        .map(Credential::Cookie)
-        .ok_or_else(|| {
-            Error::Unauthenticated(
-                "send `Authorization: Bearer <access token>`, or log in for a cookie session".into(),
-            )
-        })
+    cookie::read(headers, cookie::ACCESS).map(Credential::Cookie).ok_or_else(|| {
+        Error::Unauthenticated(
+            "send `Authorization: Bearer <access token>`, or log in for a cookie session".into(),
+        )
+    })
 }
 
 fn refuse(error: TokenError) -> Problem {
@@ -177,10 +166,7 @@ fn refuse(error: TokenError) -> Problem {
 }
 
 fn is_unsafe(method: &Method) -> bool {
-    !matches!(
-        *method,
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
-    )
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
 }
 
 /// The CSRF token of a session: a keyed hash of its id.
@@ -193,9 +179,7 @@ pub fn csrf_token(edge: &Edge, session: SessionId) -> String {
 /// # Errors
 /// [`Error::Forbidden`] when it is missing or another session's.
 pub fn check_csrf(edge: &Edge, headers: &HeaderMap, session: SessionId) -> Result<(), Error> {
-    let presented = headers
-        .get(CSRF_HEADER)
-        .and_then(|value| URL_SAFE_NO_PAD.decode(value.as_bytes()).ok());
+    let presented = headers.get(CSRF_HEADER).and_then(|value| URL_SAFE_NO_PAD.decode(value.as_bytes()).ok());
     // `hmac::verify` compares in constant time.
     let is_right = presented.is_some_and(|presented| {
         hmac::verify(edge.csrf_key(), session.uuid().as_bytes(), &presented).is_ok()
@@ -238,18 +222,13 @@ impl RevocationCache {
     }
 
     fn is_fresh(&self, now: Timestamp) -> bool {
-        self.known()
-            .read_at
-            .is_some_and(|read_at| now.since(read_at) < READ_EVERY)
+        self.known().read_at.is_some_and(|read_at| now.since(read_at) < READ_EVERY)
     }
 
     async fn read(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
         let oldest = now - ACCESS_TOKEN_LIFETIME - CLOCK_SKEW;
         // Clocks of the writers may be apart: the last stretch is read again.
-        let since = self
-            .known()
-            .read_at
-            .map_or(oldest, |read_at| read_at - CLOCK_SKEW);
+        let since = self.known().read_at.map_or(oldest, |read_at| read_at - CLOCK_SKEW);
         let found = store.revocations_since(since).await?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         for revocation in found {

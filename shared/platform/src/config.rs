@@ -8,20 +8,14 @@ pub struct Vars(BTreeMap<String, String>);
 
 impl Vars {
     /// The process's environment.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn from_process() -> Self {
         Self(std::env::vars().collect())
     }
 
     /// A variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 }
 
@@ -69,10 +63,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Starts reading.
     pub fn new(vars: &'a Vars) -> Self {
-        Self {
-            vars,
-            faults: Vec::new(),
-        }
+        Self { vars, faults: Vec::new() }
     }
 
     /// A variable that must be there. `None` notes a fault.
@@ -100,17 +91,13 @@ impl<'a> Reader<'a> {
             self.faults.push(format!("no variable named *{suffix} is set"));
         }
         // Each is read before the first fault counts, so that all faults are noted.
-        let read: Vec<Option<(String, T)>> = named
-            .into_iter()
-            .map(|(name, text)| Some((name.clone(), self.parse(name, text)?)))
-            .collect();
+        let read: Vec<Option<(String, T)>> =
+            named.into_iter().map(|(name, text)| Some((name.clone(), self.parse(name, text)?))).collect();
         read.into_iter().collect()
     }
 
     fn parse<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, text: &str) -> Option<T> {
-        text.parse()
-            .map_err(|error| self.faults.push(format!("{name}: {error}")))
-            .ok()
+        text.parse().map_err(|error| self.faults.push(format!("{name}: {error}"))).ok()
     }
 
     /// The configuration, or everything that is wrong with it.
@@ -131,18 +118,14 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_at_once() {
-        let vars: Vars = [("A".to_owned(), "x".to_owned()), ("C".to_owned(), String::new())]
-            .into_iter()
-            .collect();
+        let vars: Vars =
+            [("A".to_owned(), "x".to_owned()), ("C".to_owned(), String::new())].into_iter().collect();
         let mut env = Reader::new(&vars);
         let a: Option<u16> = env.required("A");
         let b: Option<u16> = env.or("B", "7");
         let c: Option<String> = env.required("C");
         let error = env.finish(|| Some((a?, b?, c?))).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "configuration: A: invalid digit found in string; C is not set"
-        );
+        assert_eq!(error, "configuration: A: invalid digit found in string; C is not set");
     }
 
     #[test]

@@ -63,9 +63,7 @@ impl FromStr for PublicUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"));
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         match rest {
             Some(rest) if !rest.is_empty() && !rest.ends_with('/') => Ok(Self(text.to_owned())),
             _ => Err("must be an http or https URL without a trailing slash"),
@@ -94,9 +92,7 @@ impl FromStr for Origins {
                 let host = origin.split_once("://").map(|(_, host)| host);
                 match host {
                     Some(host) if !host.is_empty() && !host.contains(['/', '*']) => Ok(origin.to_owned()),
-                    _ => Err(format!(
-                        "{origin} is no origin; write it like https://app.example.com"
-                    )),
+                    _ => Err(format!("{origin} is no origin; write it like https://app.example.com")),
                 }
             })
             .collect::<Result<_, _>>()
@@ -135,10 +131,7 @@ impl Edge {
         secrets.prefetch(ids.iter().chain(further).copied()).await;
         let app_keys = read_app_keys(&secrets, "APP_KEYS_SECRET", &config.app_keys_secret).await?;
         let sealing_key = SealingKey::new(&purpose_key(&app_keys, "sealing/v1"));
-        let expected = Expected {
-            issuer: config.public_url.0.clone(),
-            audience: AUDIENCE.to_owned(),
-        };
+        let expected = Expected { issuer: config.public_url.0.clone(), audience: AUDIENCE.to_owned() };
         let verifier = Verifier::new(secrets.clone(), config.verification_keys_secret.clone(), expected);
         Ok(Self(Arc::new(Inner {
             store: Store::new(&boot.aws, config.tables.clone(), sealing_key),
@@ -217,10 +210,7 @@ pub fn read_tables(env: &mut Reader<'_>, tables: &[Table]) -> Option<HashMap<Tab
 /// [`BootError::Secret`] when it holds something else.
 pub async fn read_app_keys(secrets: &Secrets, name: &'static str, id: &str) -> Result<AppKeys, BootError> {
     let text = secrets.get(id).await?;
-    AppKeys::from_json(text.expose()).map_err(|fault| BootError::Secret {
-        name,
-        fault: fault.to_string(),
-    })
+    AppKeys::from_json(text.expose()).map_err(|fault| BootError::Secret { name, fault: fault.to_string() })
 }
 
 fn purpose_key(app_keys: &AppKeys, info: &str) -> [u8; 32] {

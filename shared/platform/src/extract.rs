@@ -57,21 +57,14 @@ where
         let key = idempotency_key(&parts.headers).map_err(reject)?;
         let principal = parts.extensions.remove::<Principal>();
         let (method, uri) = (parts.method.clone(), parts.uri.clone());
-        let body = read_body(Request::from_parts(parts, body))
-            .await
-            .map_err(reject)?;
+        let body = read_body(Request::from_parts(parts, body)).await.map_err(reject)?;
         let input = parse(&body).map_err(reject)?;
         if let Some(key) = key {
             let owner =
                 principal.map_or_else(|| info.client.to_string(), |principal| principal.id.to_string());
             let scope = edge.pseudonym(&format!("idempotency|{owner}|{key}"));
             let fingerprint = fingerprint(&edge, &method, &uri, &body);
-            match edge
-                .store()
-                .claim(&scope, &fingerprint, info.now)
-                .await
-                .map_err(reject)?
-            {
+            match edge.store().claim(&scope, &fingerprint, info.now).await.map_err(reject)? {
                 Begun::Claimed(claim) => info.claim.fill(claim),
                 Begun::Answered(reply) => return Err(replay(reply)),
             }
@@ -86,20 +79,14 @@ fn reject(error: Error) -> Response {
 
 fn replay(reply: Reply) -> Response {
     let mut response = respond::from_reply(reply);
-    response.headers_mut().insert(
-        "idempotent-replayed",
-        axum::http::HeaderValue::from_static("true"),
-    );
+    response.headers_mut().insert("idempotent-replayed", axum::http::HeaderValue::from_static("true"));
     response
 }
 
 /// A keyed hash of what makes two requests the same.
 fn fingerprint(edge: &Edge, method: &Method, uri: &Uri, body: &[u8]) -> String {
     let body = digest(&SHA256, body);
-    let body = body
-        .as_ref()
-        .iter()
-        .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    let body = body.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     edge.pseudonym(&format!("{method}|{}|{body}", uri.path()))
 }
 
@@ -112,25 +99,18 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
     if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(Some(text.to_owned()))
     } else {
-        Err(Error::invalid(
-            "Idempotency-Key",
-            "must be 1 to 255 visible ASCII characters",
-        ))
+        Err(Error::invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters"))
     }
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Error> {
-    let media_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         Ok(())
     } else {
-        Err(Error::UnsupportedMediaType {
-            expected: "application/json",
-        })
+        Err(Error::UnsupportedMediaType { expected: "application/json" })
     }
 }
 
@@ -138,9 +118,7 @@ async fn read_body(request: Request) -> Result<Bytes, Error> {
     let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await;
     body.map(http_body_util::Collected::to_bytes).map_err(|error| {
         if error.is::<LengthLimitError>() {
-            Error::TooLarge {
-                limit_bytes: BODY_BYTES_MAX,
-            }
+            Error::TooLarge { limit_bytes: BODY_BYTES_MAX }
         } else {
             Error::Malformed("the body broke off".into())
         }
@@ -160,18 +138,14 @@ impl<S: Send + Sync, T: Input> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let pairs = pairs
-            .map_err(|_| Error::Malformed("the query string cannot be read".into()))?
-            .0;
+        let pairs = pairs.map_err(|_| Error::Malformed("the query string cannot be read".into()))?.0;
         let mut object = Map::new();
         for (name, value) in pairs {
             if object.insert(name.clone(), Value::String(value)).is_some() {
                 return Err(Error::invalid(name, "stands more than once").into());
             }
         }
-        input::parse(&Value::Object(object))
-            .map(Self)
-            .map_err(|error| name_parameters(error).into())
+        input::parse(&Value::Object(object)).map(Self).map_err(|error| name_parameters(error).into())
     }
 }
 
@@ -227,7 +201,6 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        path.map(|path| Self(path.0))
-            .map_err(|_| Error::NotFound("resource").into())
+        path.map(|path| Self(path.0)).map_err(|_| Error::NotFound("resource").into())
     }
 }

@@ -47,9 +47,7 @@ pub fn buffered(
     router: Router,
 ) -> impl Service<LambdaEvent<LambdaRequest>, Response: serde::Serialize + Send, Error = Infallible, Future: Send>
 {
-    ServiceBuilder::new()
-        .map_request(prepare)
-        .service(Adapter::from(router))
+    ServiceBuilder::new().map_request(prepare).service(Adapter::from(router))
 }
 
 /// The service that answers an API Gateway event with a response whose body is still being written, for routes in
@@ -153,12 +151,7 @@ where
     let vars = Vars::from_process();
     telemetry::init(vars.get("LOG_LEVEL").unwrap_or("info"));
     let aws = load_aws(&vars).await;
-    let function = build(Boot {
-        vars,
-        aws,
-        clock: Clock::System,
-    })
-    .await?;
+    let function = build(Boot { vars, aws, clock: Clock::System }).await?;
     match function {
         Function::Http(router) => lambda_runtime::run(buffered(router)).await?,
         Function::Sqs(handle) => {
@@ -193,19 +186,14 @@ async fn load_aws(vars: &Vars) -> aws_types::SdkConfig {
     let trust = if vars.get("AWS_TRUST_SYSTEM_ROOTS").is_some() {
         TrustStore::default()
     } else {
-        AMAZON_ROOTS.iter().fold(TrustStore::empty(), |trust, pem| {
-            trust.with_pem_certificate(pem.as_bytes())
-        })
+        AMAZON_ROOTS.iter().fold(TrustStore::empty(), |trust, pem| trust.with_pem_certificate(pem.as_bytes()))
     };
     let tls = TlsContext::builder().with_trust_store(trust).build();
     let client = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .tls_context(tls.expect("the embedded certificates are PEM"))
         .build_https();
-    aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .http_client(client)
-        .load()
-        .await
+    aws_config::defaults(aws_config::BehaviorVersion::latest()).http_client(client).load().await
 }
 
 /// Amazon Trust Services' roots, from <https://www.amazontrust.com/repository/>.

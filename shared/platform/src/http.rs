@@ -54,11 +54,7 @@ impl RequestInfo {
         let context = request.extensions().get::<RequestContext>();
         let (ip, gateway_id) = match context {
             Some(RequestContext::ApiGatewayV1(context)) => (
-                context
-                    .identity
-                    .source_ip
-                    .as_deref()
-                    .and_then(|ip| ip.parse().ok()),
+                context.identity.source_ip.as_deref().and_then(|ip| ip.parse().ok()),
                 context.request_id.clone(),
             ),
             _ => (None, None),
@@ -66,24 +62,13 @@ impl RequestInfo {
         let request_id = presented_id(request.headers())
             .or(gateway_id)
             .unwrap_or_else(|| kernel::id::uuid_v7(now, crate::ids::random()).to_string());
-        let user_agent = request
-            .headers()
-            .get(header::USER_AGENT)
-            .and_then(|value| value.to_str().ok());
-        let client = ip.map_or_else(
-            || "unknown".to_owned(),
-            |ip: IpAddr| edge.pseudonym(&ip.to_string()),
-        );
+        let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let client = ip.map_or_else(|| "unknown".to_owned(), |ip: IpAddr| edge.pseudonym(&ip.to_string()));
         Self {
             request_id: request_id.into(),
             ip,
             client: client.into(),
-            user_agent: user_agent
-                .unwrap_or_default()
-                .chars()
-                .take(256)
-                .collect::<String>()
-                .into(),
+            user_agent: user_agent.unwrap_or_default().chars().take(256).collect::<String>().into(),
             now,
             claim: ClaimSlot::default(),
         }
@@ -93,10 +78,7 @@ impl RequestInfo {
     pub(crate) fn of(parts: &Parts) -> Result<Self> {
         let info = parts.extensions.get::<Self>().cloned();
         info.ok_or_else(|| {
-            Problem(Error::internal(
-                "read the request's info",
-                "the router is not surrounded",
-            ))
+            Problem(Error::internal("read the request's info", "the router is not surrounded"))
         })
     }
 
@@ -147,19 +129,17 @@ async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> 
     request.extensions_mut().insert(info.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
     release_claim(&edge, &info).instrument(span.clone()).await;
-    span.in_scope(|| {
-        log(
-            &response,
-            edge.clock().now().since(info.now).as_millis(),
-            edge.store().meter().take(),
-        );
-    });
+    let consumed = edge.store().meter().take();
+    let duration = edge.clock().now().since(info.now);
+    span.in_scope(|| log(&response, duration.as_millis(), consumed));
     response = problem::render(response, &path, &info.request_id);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&info.request_id) {
         headers.insert(REQUEST_ID, id);
     }
     secure(headers);
+    // Tests hold routes to their budget by it.
+    response.extensions_mut().insert(consumed);
     response
 }
 
@@ -167,11 +147,7 @@ async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> 
 fn log(response: &Response, duration_ms: u128, consumed: Capacity) {
     let status = response.status().as_u16();
     let duration_ms = u64::try_from(duration_ms).unwrap_or(u64::MAX);
-    let Capacity {
-        read_units,
-        write_units,
-        ..
-    } = consumed;
+    let Capacity { read_units, write_units, .. } = consumed;
     let error = response.extensions().get::<Arc<Error>>();
     match error.map(AsRef::as_ref) {
         Some(error @ (Error::Internal { cause, .. } | Error::Unavailable { cause, .. })) => {
@@ -197,14 +173,8 @@ fn secure(headers: &mut HeaderMap) {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
-        (
-            header::STRICT_TRANSPORT_SECURITY,
-            "max-age=63072000; includeSubDomains",
-        ),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
         (header::CACHE_CONTROL, "no-store"),
     ];
     for (name, value) in defaults {
@@ -220,21 +190,15 @@ async fn cors(State(edge): State<Edge>, request: Request, next: Next) -> Respons
         .as_ref()
         .and_then(|origin| origin.to_str().ok())
         .is_some_and(|origin| edge.config().allowed_origins.allow(origin));
-    let mut response = if is_options {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        next.run(request).await
-    };
+    let mut response =
+        if is_options { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     let Some(origin) = origin.filter(|_| is_allowed) else {
         return response;
     };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-        HeaderValue::from_static("true"),
-    );
+    headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     let (name, value) = if is_options {
         headers.insert(
             header::ACCESS_CONTROL_ALLOW_METHODS,
@@ -257,25 +221,15 @@ async fn cors(State(edge): State<Edge>, request: Request, next: Next) -> Respons
 
 /// Innermost: refuses what no handler should see, and keeps a panic to its request.
 async fn guard(State(_): State<Edge>, request: Request, next: Next) -> Response {
-    if let Some(name) = SINGLE
-        .iter()
-        .find(|name| request.headers().get_all(*name).iter().nth(1).is_some())
-    {
-        return Problem(Error::Malformed(
-            format!("the header {name} stands more than once").into(),
-        ))
-        .into_response();
+    if let Some(name) = SINGLE.iter().find(|name| request.headers().get_all(*name).iter().nth(1).is_some()) {
+        return Problem(Error::Malformed(format!("the header {name} stands more than once").into()))
+            .into_response();
     }
-    AssertUnwindSafe(next.run(request))
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|panic| {
-            let cause = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let cause = cause
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_default();
-            Problem(Error::internal("run a handler", format!("it panicked: {cause}"))).into_response()
-        })
+    AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|panic| {
+        let cause = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let cause = cause.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Problem(Error::internal("run a handler", format!("it panicked: {cause}"))).into_response()
+    })
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for RequestInfo {

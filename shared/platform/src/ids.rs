@@ -14,8 +14,6 @@ pub fn new<T: Id>(now: Timestamp) -> T {
 /// When the operating system gives none: nothing here can go on without.
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .expect("the operating system gives randomness");
+    SystemRandom::new().fill(&mut bytes).expect("the operating system gives randomness");
     bytes
 }

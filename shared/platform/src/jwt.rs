@@ -44,10 +44,9 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> jsonwebtoken::errors::R
     use jsonwebtoken::DecodingKeyKind;
     match (algorithm, key.kind()) {
         (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(public)) => Ok(Box::new(EdVerifier(public.clone()))),
-        (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => Ok(Box::new(RsaVerifier {
-            n: n.clone(),
-            e: e.clone(),
-        })),
+        (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+            Ok(Box::new(RsaVerifier { n: n.clone(), e: e.clone() }))
+        }
         _ => Err(new_error(ErrorKind::InvalidAlgorithm)),
     }
 }
@@ -107,12 +106,9 @@ struct RsaVerifier {
 
 impl Verifier<Vec<u8>> for RsaVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), SignatureError> {
-        RsaPublicKeyComponents {
-            n: &self.n,
-            e: &self.e,
-        }
-        .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
-        .map_err(|_| SignatureError::new())
+        RsaPublicKeyComponents { n: &self.n, e: &self.e }
+            .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
+            .map_err(|_| SignatureError::new())
     }
 }
 

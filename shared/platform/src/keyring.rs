@@ -60,14 +60,8 @@ impl FromStr for Kid {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_named = (1..=Self::BYTES_MAX).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-        if is_named {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ParseKidError)
-        }
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        if is_named { Ok(Self(text.to_owned())) } else { Err(ParseKidError) }
     }
 }
 
@@ -128,10 +122,8 @@ impl Keyring {
     /// [`KeyringError`], which is a fault of the deployment.
     pub fn from_json(text: &str) -> Result<Self, KeyringError> {
         // serde_json's message may quote the value it stumbled over, which can be the key itself.
-        let document: Document = serde_json::from_str(text).map_err(|error| KeyringError::Json {
-            line: error.line(),
-            column: error.column(),
-        })?;
+        let document: Document = serde_json::from_str(text)
+            .map_err(|error| KeyringError::Json { line: error.line(), column: error.column() })?;
         let keys: BTreeMap<_, _> = document
             .keys
             .into_iter()
@@ -142,10 +134,7 @@ impl Keyring {
             })
             .collect::<Result<_, _>>()?;
         if keys.contains_key(&document.current) {
-            Ok(Self {
-                current: document.current,
-                keys,
-            })
+            Ok(Self { current: document.current, keys })
         } else {
             Err(KeyringError::NoCurrent(document.current))
         }
@@ -169,21 +158,14 @@ impl Keyring {
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keyring")
-            .field("current", &self.current)
-            .finish_non_exhaustive()
+        f.debug_struct("Keyring").field("current", &self.current).finish_non_exhaustive()
     }
 }
 
 /// 32 bytes in base64url are the key itself; longer random text is hashed to a key.
 fn key_from_text(text: &str) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
-    let decoded = URL_SAFE_NO_PAD
-        .decode(text.trim_end_matches('='))
-        .map(Zeroizing::new);
-    if let Some(key) = decoded
-        .ok()
-        .and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes.as_slice()).ok())
-    {
+    let decoded = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map(Zeroizing::new);
+    if let Some(key) = decoded.ok().and_then(|bytes| <[u8; KEY_BYTES]>::try_from(bytes.as_slice()).ok()) {
         return Some(Zeroizing::new(key));
     }
     if text.chars().count() < KEY_TEXT_MIN {
@@ -336,10 +318,7 @@ mod tests {
         }
         let hashed = Keyring::from_json(&format!(r#"{{"current": "k1", "k1": "{random}"}}"#)).unwrap();
         let expected = digest::digest(&digest::SHA256, random.as_bytes());
-        assert_eq!(
-            hashed.get(hashed.current()).map(<[u8; 32]>::as_slice),
-            Some(expected.as_ref())
-        );
+        assert_eq!(hashed.get(hashed.current()).map(<[u8; 32]>::as_slice), Some(expected.as_ref()));
     }
 
     #[test]
@@ -350,19 +329,10 @@ mod tests {
             (format!("\"{secret}\""), "line 1"),
             (format!(r#"{{"current": "k1", "keys": "{secret}"}}"#), "line 1"),
             (format!(r#"{{"keys": {{"k1": "{secret}"}}}}"#), "line 1"),
-            (
-                format!(r#"{{"current": "k 1", "keys": {{"k 1": "{secret}"}}}}"#),
-                "line 1",
-            ),
-            (
-                format!(r#"{{"current": "k2", "keys": {{"k1": "{secret}"}}}}"#),
-                "k2 is not among",
-            ),
+            (format!(r#"{{"current": "k 1", "keys": {{"k 1": "{secret}"}}}}"#), "line 1"),
+            (format!(r#"{{"current": "k2", "keys": {{"k1": "{secret}"}}}}"#), "k2 is not among"),
             (r#"{"current": "k1", "keys": {}}"#.to_owned(), "k1 is not among"),
-            (
-                r#"{"current": "k1", "keys": {"k1": "hunter2"}}"#.to_owned(),
-                "key k1 is neither",
-            ),
+            (r#"{"current": "k1", "keys": {"k1": "hunter2"}}"#.to_owned(), "key k1 is neither"),
         ];
         for (text, part) in cases {
             let error = AppKeys::from_json(&text).unwrap_err();

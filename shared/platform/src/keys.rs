@@ -138,12 +138,7 @@ impl Verifier {
     /// Verifies with the key set in the secret `secret_id`.
     pub fn new(secrets: Secrets, secret_id: String, expected: Expected) -> Self {
         crate::jwt::install();
-        Self {
-            secrets,
-            secret_id,
-            expected,
-            parsed: Arc::default(),
-        }
+        Self { secrets, secret_id, expected, parsed: Arc::default() }
     }
 
     /// Reads the keys, so that the first request need not.
@@ -159,11 +154,7 @@ impl Verifier {
     /// The first rule that is broken.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(TokenError::Form)?;
-        if !header
-            .typ
-            .as_deref()
-            .is_some_and(|typ| typ.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE))
-        {
+        if !header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE)) {
             return Err(TokenError::Type);
         }
         if header.crit.is_some() {
@@ -195,10 +186,7 @@ impl Verifier {
 
     fn keys(&self, source: SecretText) -> Result<Arc<HashMap<String, (Algorithm, DecodingKey)>>> {
         let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(parsed) = parsed
-            .as_ref()
-            .filter(|parsed| Arc::ptr_eq(&parsed.source, &source))
-        {
+        if let Some(parsed) = parsed.as_ref().filter(|parsed| Arc::ptr_eq(&parsed.source, &source)) {
             return Ok(parsed.keys.clone());
         }
         let jwks: Jwks = serde_json::from_str(source.expose())
@@ -209,10 +197,7 @@ impl Verifier {
             .map(|jwk| Ok((jwk.kid.clone(), (jwk.alg.jwt(), jwk.decoding_key()?))))
             .collect::<Result<HashMap<_, _>>>()?;
         let keys = Arc::new(keys);
-        *parsed = Some(Parsed {
-            source,
-            keys: keys.clone(),
-        });
+        *parsed = Some(Parsed { source, keys: keys.clone() });
         Ok(keys)
     }
 }

@@ -49,13 +49,8 @@ impl Mailer {
     /// Sends through `config`.
     pub fn new(config: &SdkConfig, from: Sender) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(SEND_TIMEOUT).build();
-        let config = aws_sdk_sesv2::config::Builder::from(config)
-            .timeout_config(timeouts)
-            .build();
-        Self {
-            client: Client::from_conf(config),
-            from,
-        }
+        let config = aws_sdk_sesv2::config::Builder::from(config).timeout_config(timeouts).build();
+        Self { client: Client::from_conf(config), from }
     }
 
     /// Sends a plain text to an address.
@@ -80,10 +75,7 @@ impl Mailer {
                 let code = error.err().code().unwrap_or("an error without a code");
                 Err(Error::unavailable("send a mail", format!("SES answered {code}")))
             }
-            Err(error) => Err(Error::unavailable(
-                "send a mail",
-                DisplayErrorContext(error).to_string(),
-            )),
+            Err(error) => Err(Error::unavailable("send a mail", DisplayErrorContext(error).to_string())),
         }
     }
 }

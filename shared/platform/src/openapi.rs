@@ -26,22 +26,13 @@ pub const PUBLIC: &str = "public";
 #[must_use]
 pub fn complete(mut api: OpenApi) -> OpenApi {
     let components = api.components.get_or_insert_with(Components::new);
-    components
-        .schemas
-        .insert("ProblemDocument".to_owned(), ProblemDocument::schema());
-    components
-        .schemas
-        .insert("FaultDocument".to_owned(), FaultDocument::schema());
+    components.schemas.insert("ProblemDocument".to_owned(), ProblemDocument::schema());
+    components.schemas.insert("FaultDocument".to_owned(), FaultDocument::schema());
     components.security_schemes.extend([
-        (
-            "bearer".to_owned(),
-            RefOr::T(SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer))),
-        ),
+        ("bearer".to_owned(), RefOr::T(SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))),
         (
             "cookie".to_owned(),
-            RefOr::T(SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(
-                cookie::ACCESS,
-            )))),
+            RefOr::T(SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(cookie::ACCESS)))),
         ),
     ]);
     for item in api.paths.paths.values_mut() {
@@ -61,9 +52,7 @@ pub fn operations(item: &PathItem) -> Vec<(&'static str, &Operation)> {
         ("patch", &item.patch),
         ("delete", &item.delete),
     ];
-    all.into_iter()
-        .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
-        .collect()
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?))).collect()
 }
 
 fn operations_mut(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
@@ -74,9 +63,7 @@ fn operations_mut(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
         ("patch", &mut item.patch),
         ("delete", &mut item.delete),
     ];
-    all.into_iter()
-        .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
-        .collect()
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?))).collect()
 }
 
 /// The permission that an operation names.
@@ -104,28 +91,14 @@ fn complete_operation(operation: &mut Operation) {
         ("404", (has_path, "There is no such resource for this caller.")),
         ("413", (has_body, "The body is too large.")),
         ("415", (has_body, "The body is not JSON.")),
-        (
-            "422",
-            (
-                has_body || has_query,
-                "The request breaks rules; `errors` lists each.",
-            ),
-        ),
+        ("422", (has_body || has_query, "The request breaks rules; `errors` lists each.")),
         ("429", (true, "Too many requests; see Retry-After.")),
         ("500", (true, "Our fault.")),
-        (
-            "503",
-            (
-                true,
-                "Something this depends on does not answer; see Retry-After.",
-            ),
-        ),
+        ("503", (true, "Something this depends on does not answer; see Retry-After.")),
     ]);
     for (status, (_, description)) in problems.into_iter().filter(|(_, (applies, _))| *applies) {
         let responses = &mut operation.responses.responses;
-        responses
-            .entry(status.to_owned())
-            .or_insert_with(|| problem(description));
+        responses.entry(status.to_owned()).or_insert_with(|| problem(description));
     }
     for response in &mut operation.responses.responses {
         as_problem(response);

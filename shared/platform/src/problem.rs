@@ -42,19 +42,11 @@ struct Description {
 
 impl Description {
     fn new(status: StatusCode, slug: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            slug,
-            detail: detail.into(),
-            retry_after: None,
-        }
+        Self { status, slug, detail: detail.into(), retry_after: None }
     }
 
     fn retry_after(self, duration: Duration) -> Self {
-        Self {
-            retry_after: Some(duration),
-            ..self
-        }
+        Self { retry_after: Some(duration), ..self }
     }
 }
 
@@ -73,16 +65,12 @@ fn describe(error: &Error) -> Description {
             Description::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail.clone())
         }
         Error::Forbidden(detail) => Description::new(StatusCode::FORBIDDEN, "forbidden", detail.clone()),
-        Error::NotFound(what) => Description::new(
-            StatusCode::NOT_FOUND,
-            "not-found",
-            format!("there is no such {what}"),
-        ),
-        Error::Conflict { rule, detail } => Description::new(
-            StatusCode::CONFLICT,
-            "conflict",
-            format!("{detail} (rule: {rule})"),
-        ),
+        Error::NotFound(what) => {
+            Description::new(StatusCode::NOT_FOUND, "not-found", format!("there is no such {what}"))
+        }
+        Error::Conflict { rule, detail } => {
+            Description::new(StatusCode::CONFLICT, "conflict", format!("{detail} (rule: {rule})"))
+        }
         Error::InProgress { retry_after } => {
             let detail = "the same request is being carried out; ask again";
             Description::new(StatusCode::CONFLICT, "in-progress", detail).retry_after(*retry_after)
@@ -97,11 +85,7 @@ fn describe(error: &Error) -> Description {
         }
         Error::UnsupportedMediaType { expected } => {
             let detail = format!("send {expected}");
-            Description::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported-media-type",
-                detail,
-            )
+            Description::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
         }
         Error::TooManyRequests { retry_after } => {
             let detail = "too many requests; Retry-After says when to come back";
@@ -157,10 +141,7 @@ pub struct FaultDocument {
 
 impl From<&Fault> for FaultDocument {
     fn from(fault: &Fault) -> Self {
-        Self {
-            pointer: fault.pointer.clone(),
-            detail: fault.detail.clone().into_owned(),
-        }
+        Self { pointer: fault.pointer.clone(), detail: fault.detail.clone().into_owned() }
     }
 }
 
@@ -181,11 +162,7 @@ pub(crate) fn render(response: Response, instance: &str, request_id: &str) -> Re
     };
     let document = ProblemDocument {
         r#type: format!("urn:groundwork:problem:{}", description.slug),
-        title: description
-            .status
-            .canonical_reason()
-            .unwrap_or("Error")
-            .to_owned(),
+        title: description.status.canonical_reason().unwrap_or("Error").to_owned(),
         status: description.status.as_u16(),
         detail: description.detail.into_owned(),
         instance: instance.to_owned(),
@@ -193,26 +170,18 @@ pub(crate) fn render(response: Response, instance: &str, request_id: &str) -> Re
         errors: faults,
     };
     let (mut parts, _) = response.into_parts();
-    parts.headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
-    parts
-        .headers
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     parts.headers.remove(header::CONTENT_LENGTH);
     if status == StatusCode::UNAUTHORIZED {
-        parts
-            .headers
-            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if let Some(wait) = description.retry_after {
         // Rounded up: retrying at that second succeeds.
         let seconds = wait.as_millis().div_ceil(1000).max(1);
-        parts.headers.insert(
-            header::RETRY_AFTER,
-            HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)),
-        );
+        parts
+            .headers
+            .insert(header::RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)));
     }
     let body = serde_json::to_vec(&document).unwrap_or_default();
     Response::from_parts(parts, Body::from(body))
@@ -228,11 +197,9 @@ fn has_body_of_its_own(response: &Response) -> bool {
 /// A status nobody gave a reason for.
 fn plain(status: StatusCode) -> Description {
     match status {
-        StatusCode::METHOD_NOT_ALLOWED => Description::new(
-            status,
-            "method-not-allowed",
-            "this path does not take that method; see Allow",
-        ),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Description::new(status, "method-not-allowed", "this path does not take that method; see Allow")
+        }
         _ => Description::new(status, "http", status.canonical_reason().unwrap_or("error")),
     }
 }

@@ -23,9 +23,7 @@ impl FromStr for QueueUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = text
-            .strip_prefix("https://")
-            .or_else(|| text.strip_prefix("http://"));
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         match rest.and_then(|rest| rest.split_once('/')) {
             Some((host, path)) if !host.is_empty() && !path.is_empty() => Ok(Self(text.to_owned())),
             _ => Err("must be the URL of a queue"),
@@ -44,13 +42,8 @@ impl Queues {
     /// Sends through `config`.
     pub fn new(config: &SdkConfig, urls: BTreeMap<String, QueueUrl>) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(SEND_TIMEOUT).build();
-        let config = aws_sdk_sqs::config::Builder::from(config)
-            .timeout_config(timeouts)
-            .build();
-        Self {
-            client: Client::from_conf(config),
-            urls: Arc::new(urls),
-        }
+        let config = aws_sdk_sqs::config::Builder::from(config).timeout_config(timeouts).build();
+        Self { client: Client::from_conf(config), urls: Arc::new(urls) }
     }
 
     /// Whether a queue is configured.
@@ -94,13 +87,9 @@ impl Queues {
 
 /// What SQS says of a message that it will never take.
 fn is_refusal(code: &str) -> bool {
-    [
-        "InvalidMessageContents",
-        "InvalidParameterValue",
-        "InvalidAttributeValue",
-    ]
-    .iter()
-    .any(|refusal| code.ends_with(refusal))
+    ["InvalidMessageContents", "InvalidParameterValue", "InvalidAttributeValue"]
+        .iter()
+        .any(|refusal| code.ends_with(refusal))
 }
 
 /// SQS takes the characters of XML 1.0 only. The body is JSON, where the two it may hold besides can be escaped.
@@ -140,8 +129,7 @@ mod tests {
         let text = "a\u{1}\u{7f}ä\u{fffe}\u{ffff}😀";
         let sent = escape(&serde_json::to_string(text).unwrap());
         assert!(
-            sent.chars()
-                .all(|c| matches!(c, ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)),
+            sent.chars().all(|c| matches!(c, ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)),
             "{sent}"
         );
         assert_eq!(serde_json::from_str::<String>(&sent).unwrap(), text);

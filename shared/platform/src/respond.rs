@@ -83,11 +83,8 @@ impl Conditional {
     pub fn of(method: &Method, headers: &HeaderMap) -> Self {
         // A condition that cannot be read is kept as one that no tag meets: dropping it would make the change happen.
         let read = |name: HeaderName| {
-            let values: Vec<_> = headers
-                .get_all(name)
-                .iter()
-                .map(|value| String::from_utf8_lossy(value.as_bytes()))
-                .collect();
+            let values: Vec<_> =
+                headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
             (!values.is_empty()).then(|| values.join(","))
         };
         Self {
@@ -111,11 +108,7 @@ impl Conditional {
             .if_match
             .as_deref()
             .is_some_and(|wanted| !tags(wanted).any(|tag| tag == "*" || tag == current));
-        if is_stale || self.knows(&current) {
-            Err(Error::PreconditionFailed)
-        } else {
-            Ok(())
-        }
+        if is_stale || self.knows(&current) { Err(Error::PreconditionFailed) } else { Ok(()) }
     }
 
     /// Answers with the representation and its tag, or 304 when the client has it (RFC 9110 §13.1.2).
@@ -135,10 +128,7 @@ impl Conditional {
         let is_known = self.is_read && self.knows(&tag);
         // An entity is the caller's own: caches must ask again.
         let private = HeaderValue::from_static("private, no-cache");
-        let headers = [
-            (header::ETAG, header_value(&tag)?),
-            (header::CACHE_CONTROL, private),
-        ];
+        let headers = [(header::ETAG, header_value(&tag)?), (header::CACHE_CONTROL, private)];
         Ok(unless_known(is_known, headers, content_type, body))
     }
 
@@ -151,9 +141,8 @@ impl Conditional {
         let body = to_json(view)?;
         let tag = etag(publication.etag_salt, &body);
         // An HTTP date has no milliseconds.
-        let is_unmodified = self
-            .if_modified_since
-            .is_some_and(|date| publication.modified_at.seconds() <= date.seconds());
+        let is_unmodified =
+            self.if_modified_since.is_some_and(|date| publication.modified_at.seconds() <= date.seconds());
         let is_known = match self.if_none_match {
             Some(_) => self.knows(&tag),
             None => is_unmodified,
@@ -162,10 +151,7 @@ impl Conditional {
         let headers = [
             (header::ETAG, header_value(&tag)?),
             (header::CACHE_CONTROL, header_value(&cache)?),
-            (
-                header::LAST_MODIFIED,
-                header_value(&publication.modified_at.http_date())?,
-            ),
+            (header::LAST_MODIFIED, header_value(&publication.modified_at.http_date())?),
         ];
         Ok(unless_known(is_known, headers, publication.content_type, body))
     }
@@ -173,9 +159,7 @@ impl Conditional {
     /// Whether the client says it has this one. Weak comparison.
     fn knows(&self, tag: &str) -> bool {
         self.if_none_match.as_deref().is_some_and(|known| {
-            tags(known)
-                .map(|known| known.trim_start_matches("W/"))
-                .any(|known| known == "*" || known == tag)
+            tags(known).map(|known| known.trim_start_matches("W/")).any(|known| known == "*" || known == tag)
         })
     }
 }
@@ -227,11 +211,7 @@ impl Created {
             ("content-type".to_owned(), "application/json".to_owned()),
         ];
         let body = String::from_utf8(body).map_err(|error| Error::internal("write an answer", error))?;
-        Ok(Self(Reply {
-            status: StatusCode::CREATED.as_u16(),
-            headers,
-            body,
-        }))
+        Ok(Self(Reply { status: StatusCode::CREATED.as_u16(), headers, body }))
     }
 
     /// What is recorded under the request's `Idempotency-Key`.
@@ -306,9 +286,7 @@ mod tests {
             (b"\"\xff\"", false),
         ] {
             assert_eq!(
-                conditions(&Method::PATCH, header::IF_MATCH, wanted)
-                    .check(&view)
-                    .is_ok(),
+                conditions(&Method::PATCH, header::IF_MATCH, wanted).check(&view).is_ok(),
                 is_met,
                 "{wanted:?}"
             );
@@ -338,20 +316,12 @@ mod tests {
             let answer = conditional.publish(&view, &publication("s")).unwrap();
             assert_eq!(answer.status().as_u16(), status, "{value}");
             assert_eq!(answer.headers()[header::CACHE_CONTROL], "public, max-age=60");
-            assert_eq!(
-                answer.headers()[header::LAST_MODIFIED],
-                "Tue, 14 Nov 2023 22:13:20 GMT"
-            );
+            assert_eq!(answer.headers()[header::LAST_MODIFIED], "Tue, 14 Nov 2023 22:13:20 GMT");
         }
         let mut both = HeaderMap::new();
         both.insert(header::IF_NONE_MATCH, "\"x\"".parse().unwrap());
-        both.insert(
-            header::IF_MODIFIED_SINCE,
-            "Tue, 14 Nov 2023 22:13:20 GMT".parse().unwrap(),
-        );
-        let answer = Conditional::of(&Method::GET, &both)
-            .publish(&view, &publication(""))
-            .unwrap();
+        both.insert(header::IF_MODIFIED_SINCE, "Tue, 14 Nov 2023 22:13:20 GMT".parse().unwrap());
+        let answer = Conditional::of(&Method::GET, &both).publish(&view, &publication("")).unwrap();
         assert_eq!(answer.status(), 200, "the tag wins over the date");
     }
 }

@@ -45,11 +45,7 @@ struct Cached {
 impl Secrets {
     /// Reads through `config`.
     pub fn new(config: &SdkConfig, clock: Clock) -> Self {
-        Self {
-            client: Client::new(config),
-            clock,
-            cache: Arc::default(),
-        }
+        Self { client: Client::new(config), clock, cache: Arc::default() }
     }
 
     /// Reads several at once, for those who are about to ask for each. What cannot be read is told to them.
@@ -90,13 +86,7 @@ impl Secrets {
         }
         match (self.read(id).await, known) {
             (Ok(text), _) => {
-                self.lock().insert(
-                    id.to_owned(),
-                    Cached {
-                        text: text.clone(),
-                        read_at: now,
-                    },
-                );
+                self.lock().insert(id.to_owned(), Cached { text: text.clone(), read_at: now });
                 Ok(text)
             }
             (Err(error), Some(known)) => {
@@ -125,11 +115,7 @@ impl Secrets {
     /// # Errors
     /// [`Error::Conflict`] when that version exists with another value.
     pub async fn put(&self, id: &str, version: uuid::Uuid, text: &str) -> Result<()> {
-        let request = self
-            .client
-            .put_secret_value()
-            .secret_id(id)
-            .client_request_token(version.to_string());
+        let request = self.client.put_secret_value().secret_id(id).client_request_token(version.to_string());
         match request.secret_string(text).send().await {
             Ok(_) => {
                 self.lock().remove(id);
@@ -140,10 +126,7 @@ impl Secrets {
                     .as_service_error()
                     .is_some_and(PutSecretValueError::is_resource_exists_exception) =>
             {
-                Err(Error::conflict(
-                    "secret_version",
-                    "that version of the secret exists with another value",
-                ))
+                Err(Error::conflict("secret_version", "that version of the secret exists with another value"))
             }
             Err(error) => Err(unavailable("write a secret", &error)),
         }
@@ -155,9 +138,7 @@ impl Secrets {
 }
 
 fn is_absent(error: &SdkError<GetSecretValueError>) -> bool {
-    error
-        .as_service_error()
-        .is_some_and(GetSecretValueError::is_resource_not_found_exception)
+    error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception)
 }
 
 fn unavailable<E>(what: &'static str, error: &SdkError<E>) -> Error

@@ -47,9 +47,7 @@ impl<W: Write> Write for RedactingWriter<W> {
                 masked.push(b'\n');
                 self.0.write_all(&masked)?;
             }
-            Err(_) => self
-                .0
-                .write_all(b"{\"message\":\"a line that is not JSON was withheld\"}\n")?,
+            Err(_) => self.0.write_all(b"{\"message\":\"a line that is not JSON was withheld\"}\n")?,
         }
         Ok(line.len())
     }

@@ -134,34 +134,25 @@ impl Change {
     #[must_use]
     pub fn delete<T: Entity>(mut self, old: &Stored<T>) -> Self {
         self.before.add(&old.value);
-        self.push(
-            T::TABLE,
-            Operation::Delete(old.key()),
-            Expect::Revision(old.rev),
-            changed_meanwhile(),
-        )
+        self.push(T::TABLE, Operation::Delete(old.key()), Expect::Revision(old.rev), changed_meanwhile())
     }
 
     /// Deletes an item whether or not it exists.
     #[must_use]
     pub fn discard<T: Entity>(self, key: Key) -> Self {
-        self.push(
-            T::TABLE,
-            Operation::Delete(key),
-            Expect::Anything,
-            changed_meanwhile(),
-        )
+        self.push(T::TABLE, Operation::Delete(key), Expect::Anything, changed_meanwhile())
     }
 
     /// Requires that an entity is still as it was read, without writing it.
     #[must_use]
-    pub fn require<T: Entity>(self, read: &Stored<T>, on_race: Error) -> Self {
-        self.push(
-            T::TABLE,
-            Operation::Check(read.key()),
-            Expect::Revision(read.rev),
-            on_race,
-        )
+    pub fn require<T: Entity>(self, read: &Stored<T>) -> Self {
+        self.require_or(read, changed_meanwhile())
+    }
+
+    /// The same with the error of the domain for the lost race.
+    #[must_use]
+    pub fn require_or<T: Entity>(self, read: &Stored<T>, on_race: Error) -> Self {
+        self.push(T::TABLE, Operation::Check(read.key()), Expect::Revision(read.rev), on_race)
     }
 
     /// Sends a message with the change: it reaches the queue at least once, soon after the commit.
@@ -192,12 +183,7 @@ impl Change {
     }
 
     fn push(mut self, table: Table, operation: Operation, expect: Expect, on_mismatch: Error) -> Self {
-        self.writes.push(Write {
-            table,
-            operation,
-            expect,
-            on_mismatch,
-        });
+        self.writes.push(Write { table, operation, expect, on_mismatch });
         self
     }
 
@@ -232,12 +218,7 @@ impl Change {
         }
         if let Some((claim, reply)) = actor.claim.peek().zip(self.reply.take()) {
             let record = claim.answered(&reply, &store.sealing_key)?;
-            self = self.write_item(
-                &record,
-                claim.rev() + 1,
-                Expect::Revision(claim.rev()),
-                claim_lost(),
-            );
+            self = self.write_item(&record, claim.rev() + 1, Expect::Revision(claim.rev()), claim_lost());
         }
         let change = self.write_item(&entry, 1, Expect::Absent, changed_meanwhile());
         change.fault.map_or(Ok(change.writes), Err)
@@ -252,20 +233,14 @@ impl Store {
     /// transaction keeps colliding with others or the database does not answer.
     pub async fn commit(&self, actor: &Actor, change: Change) -> Result<()> {
         let mut writes = change.complete(actor, self)?;
-        let items = writes
-            .iter()
-            .map(|write| self.transact_item(write))
-            .collect::<Result<Vec<_>>>()?;
+        let items = writes.iter().map(|write| self.transact_item(write)).collect::<Result<Vec<_>>>()?;
         for attempt in 0..ATTEMPTS {
             let Err(error) = self.transact(items.clone()).await else {
                 actor.claim.settle();
                 return Ok(());
             };
             let reasons = cancellation_reasons(&error);
-            if let Some(failed) = reasons
-                .iter()
-                .position(|reason| code(reason) == "ConditionalCheckFailed")
-            {
+            if let Some(failed) = reasons.iter().position(|reason| code(reason) == "ConditionalCheckFailed") {
                 return Err(writes.swap_remove(failed).on_mismatch);
             }
             if !reasons.iter().any(|reason| code(reason) == "TransactionConflict") {
@@ -273,18 +248,12 @@ impl Store {
             }
             tokio::time::sleep(backoff(attempt)).await;
         }
-        Err(Error::unavailable(
-            "commit a change",
-            "it kept colliding with others",
-        ))
+        Err(Error::unavailable("commit a change", "it kept colliding with others"))
     }
 
     async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<(), SdkError<TransactWriteItemsError>> {
         let request = self.client.transact_write_items().set_transact_items(Some(items));
-        let answer = request
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await?;
+        let answer = request.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await?;
         self.meter().write(answer.consumed_capacity());
         Ok(())
     }
@@ -294,10 +263,7 @@ impl Store {
         let (condition, revision) = match write.expect {
             Expect::Anything => (None, None),
             Expect::Absent => (Some("attribute_not_exists(pk)".to_owned()), None),
-            Expect::Revision(rev) => (
-                Some("rev = :rev".to_owned()),
-                Some((":rev".to_owned(), number(rev))),
-            ),
+            Expect::Revision(rev) => (Some("rev = :rev".to_owned()), Some((":rev".to_owned(), number(rev)))),
         };
         let values = revision.map(|revision| std::collections::HashMap::from([revision]));
         let item = TransactWriteItem::builder();
@@ -324,9 +290,7 @@ impl Store {
                 .build()
                 .map(|check| item.condition_check(check)),
         };
-        Ok(item
-            .map_err(|error| Error::internal("build a transaction", error))?
-            .build())
+        Ok(item.map_err(|error| Error::internal("build a transaction", error))?.build())
     }
 }
 
@@ -357,9 +321,7 @@ fn changed_meanwhile() -> Error {
 }
 
 fn claim_lost() -> Error {
-    Error::InProgress {
-        retry_after: Duration::from_secs(1),
-    }
+    Error::InProgress { retry_after: Duration::from_secs(1) }
 }
 
 /// SHA-256 over the JSON of entities.
@@ -386,14 +348,9 @@ impl Digest {
         let Some(hasher) = self.0 else {
             return String::new();
         };
-        hasher
-            .0
-            .finish()
-            .as_ref()
-            .iter()
-            .fold(String::new(), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        hasher.0.finish().as_ref().iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
     }
 }

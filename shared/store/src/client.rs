@@ -30,12 +30,7 @@ impl Store {
         tables: HashMap<Table, String>,
         sealing_key: SealingKey,
     ) -> Self {
-        Self {
-            client: Client::new(config),
-            sealing_key,
-            tables: Arc::new(tables),
-            meter: Meter::default(),
-        }
+        Self { client: Client::new(config), sealing_key, tables: Arc::new(tables), meter: Meter::default() }
     }
 
     /// What its calls have consumed.
@@ -46,10 +41,7 @@ impl Store {
     /// The physical name of a table.
     pub(crate) fn table(&self, table: Table) -> Result<&str> {
         self.tables.get(&table).map(String::as_str).ok_or_else(|| {
-            Error::internal(
-                "find a table",
-                format!("{} is not configured for this function", table.0),
-            )
+            Error::internal("find a table", format!("{} is not configured for this function", table.0))
         })
     }
 
@@ -58,26 +50,18 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when it does not.
     pub async fn ping(&self, table: Table) -> Result<()> {
-        self.fetch(table, &Key::new("ping", "ping"), false)
-            .await
-            .map(|_| ())
+        self.fetch(table, &Key::new("ping", "ping"), false).await.map(|_| ())
     }
 
     /// Reads one entity, eventually consistent: 0.5 RCU per 4 KiB.
     pub async fn get<T: Entity>(&self, key: &Key) -> Result<Option<Stored<T>>> {
-        self.fetch(T::TABLE, key, false)
-            .await?
-            .map(entity::decode)
-            .transpose()
+        self.fetch(T::TABLE, key, false).await?.map(entity::decode).transpose()
     }
 
     /// Reads one entity as of all writes acknowledged before: 1 RCU per 4 KiB. What a change is decided on is read
     /// like this.
     pub async fn get_consistent<T: Entity>(&self, key: &Key) -> Result<Option<Stored<T>>> {
-        self.fetch(T::TABLE, key, true)
-            .await?
-            .map(entity::decode)
-            .transpose()
+        self.fetch(T::TABLE, key, true).await?.map(entity::decode).transpose()
     }
 
     /// Reads up to 100 entities of one table; those that do not exist are left out, the order is that of `keys`.
@@ -86,9 +70,7 @@ impl Store {
         let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
         let table = self.table(T::TABLE)?;
         while !wanted.is_empty() {
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(std::mem::take(&mut wanted)))
-                .build();
+            let request = KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut wanted))).build();
             let request = request.map_err(|error| Error::internal("build a batch read", error))?;
             let answer = self
                 .client
@@ -99,12 +81,7 @@ impl Store {
                 .await
                 .map_err(|error| translate("read items", error))?;
             self.meter.read(answer.consumed_capacity());
-            for item in answer
-                .responses
-                .unwrap_or_default()
-                .remove(table)
-                .unwrap_or_default()
-            {
+            for item in answer.responses.unwrap_or_default().remove(table).unwrap_or_default() {
                 let stored: Stored<T> = entity::decode(item)?;
                 found.insert(stored.key(), stored);
             }

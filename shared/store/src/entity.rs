@@ -29,17 +29,11 @@ pub struct Key {
 impl Key {
     /// A key from its two parts. Each entity has one function that calls this, from typed inputs.
     pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self {
-            pk: pk.into(),
-            sk: sk.into(),
-        }
+        Self { pk: pk.into(), sk: sk.into() }
     }
 
     pub(crate) fn attributes(&self) -> Item {
-        HashMap::from([
-            ("pk".to_owned(), text(&self.pk)),
-            ("sk".to_owned(), text(&self.sk)),
-        ])
+        HashMap::from([("pk".to_owned(), text(&self.pk)), ("sk".to_owned(), text(&self.sk))])
     }
 }
 
@@ -104,10 +98,7 @@ pub(crate) fn encode<T: Entity>(entity: &T, rev: u64) -> Result<Item> {
     let mut item: Item =
         serde_dynamo::to_item(entity).map_err(|error| Error::internal("encode an item", error))?;
     if let Some(name) = RESERVED.iter().find(|name| item.contains_key(**name)) {
-        return Err(Error::internal(
-            "encode an item",
-            format!("{} has a field called {name}", T::KIND),
-        ));
+        return Err(Error::internal("encode an item", format!("{} has a field called {name}", T::KIND)));
     }
     item.extend(entity.key().attributes());
     for (Index(name), key) in entity.index_keys() {
@@ -130,11 +121,7 @@ pub(crate) fn decode<T: Entity>(item: Item) -> Result<Stored<T>> {
         let found = format!("expected an item of kind {}, found {kind:?}", T::KIND);
         return Err(Error::internal("decode an item", found));
     }
-    let rev = item
-        .get("rev")
-        .and_then(|rev| rev.as_n().ok())
-        .and_then(|rev| rev.parse().ok())
-        .unwrap_or(0);
+    let rev = item.get("rev").and_then(|rev| rev.as_n().ok()).and_then(|rev| rev.parse().ok()).unwrap_or(0);
     let value = serde_dynamo::from_item(item).map_err(|error| Error::internal("decode an item", error))?;
     Ok(Stored { value, rev })
 }

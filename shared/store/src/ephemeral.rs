@@ -78,10 +78,7 @@ impl Store {
         if T::TABLE == TABLE {
             self.table(TABLE)
         } else {
-            Err(Error::internal(
-                "write an ephemeral item",
-                format!("{} is not ephemeral", T::KIND),
-            ))
+            Err(Error::internal("write an ephemeral item", format!("{} is not ephemeral", T::KIND)))
         }
     }
 }

@@ -9,10 +9,7 @@ pub(crate) fn translate<E>(what: &'static str, error: SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let is_ours = matches!(
-        error.code(),
-        Some("ValidationException" | "SerializationException")
-    );
+    let is_ours = matches!(error.code(), Some("ValidationException" | "SerializationException"));
     if is_ours {
         Error::internal(what, Described::from(error))
     } else {

@@ -77,10 +77,7 @@ impl Claim {
     pub(crate) fn answered(&self, reply: &Reply, key: &SealingKey) -> Result<Record> {
         let plain = serde_json::to_vec(reply).map_err(|error| Error::internal("record an answer", error))?;
         let sealed = key.seal(plain, &place(&self.record.scope))?;
-        Ok(Record {
-            reply: Some(sealed),
-            ..self.record.clone()
-        })
+        Ok(Record { reply: Some(sealed), ..self.record.clone() })
     }
 }
 
@@ -150,9 +147,7 @@ impl Store {
                     .ok_or_else(|| Error::internal("open a recorded answer", "not ours"));
             }
             if old.claimed_until > now {
-                return Err(Error::InProgress {
-                    retry_after: old.claimed_until.since(now),
-                });
+                return Err(Error::InProgress { retry_after: old.claimed_until.since(now) });
             }
         }
         let record = Record {
@@ -165,17 +160,11 @@ impl Store {
         // A record that TTL has not removed yet is taken over like an abandoned claim.
         let rev = self.put_ephemeral(&record, old.as_ref()).await?;
         rev.map(|rev| Begun::Claimed(Claim { record, rev }))
-            .ok_or(Error::InProgress {
-                retry_after: Duration::from_secs(1),
-            })
+            .ok_or(Error::InProgress { retry_after: Duration::from_secs(1) })
     }
 
     /// Gives a claim back whose request ended without a recorded answer, so that it can be sent again at once.
     pub async fn release(&self, claim: Claim) -> Result<()> {
-        self.delete_ephemeral(&crate::Stored {
-            value: claim.record,
-            rev: claim.rev,
-        })
-        .await
+        self.delete_ephemeral(&crate::Stored { value: claim.record, rev: claim.rev }).await
     }
 }

@@ -145,10 +145,7 @@ impl Store {
             }
             match entity::decode::<OutboxMessage>(item) {
                 Ok(message) => waiting.messages.push(message.value),
-                Err(error) => waiting.unreadable.push(Unreadable {
-                    sk: sk.clone(),
-                    error,
-                }),
+                Err(error) => waiting.unreadable.push(Unreadable { sk: sk.clone(), error }),
             }
             next = Some(sk);
         }

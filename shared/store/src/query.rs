@@ -39,10 +39,7 @@ impl<T: Entity> Query<T> {
 
     /// The same in an index.
     pub fn index(index: Index, pk: impl Into<String>, sk_prefix: impl Into<String>) -> Self {
-        Self {
-            index: Some(index),
-            ..Self::table(pk, sk_prefix)
-        }
+        Self { index: Some(index), ..Self::table(pk, sk_prefix) }
     }
 
     /// Only what sorts after this sort key. Replaces the prefix.
@@ -69,13 +66,7 @@ impl<T: Entity> Query<T> {
     /// What a cursor of this query is bound to.
     fn binding(&self) -> String {
         let index = self.index.map_or("", |index| index.0);
-        format!(
-            "{}|{index}|{}|{}|{}",
-            T::KIND,
-            self.pk,
-            self.sk_prefix,
-            self.is_newest_first
-        )
+        format!("{}|{index}|{}|{}|{}", T::KIND, self.pk, self.sk_prefix, self.is_newest_first)
     }
 }
 
@@ -91,17 +82,13 @@ impl Store {
         cursor: Option<&str>,
     ) -> Result<Page<T>> {
         let binding = query.binding();
-        let start = cursor
-            .map(|cursor| self.sealing_key.open_cursor(cursor, &binding))
-            .transpose()?;
+        let start = cursor.map(|cursor| self.sealing_key.open_cursor(cursor, &binding)).transpose()?;
         let (items, last) = self.run(query, i32::from(limit.get()), start).await?;
         let items = items
             .into_iter()
             .map(|item| entity::decode(item).map(|stored| stored.value))
             .collect::<Result<_>>()?;
-        let next_cursor = last
-            .map(|last| self.sealing_key.seal_cursor(&last, &binding))
-            .transpose()?;
+        let next_cursor = last.map(|last| self.sealing_key.seal_cursor(&last, &binding)).transpose()?;
         Ok(Page { items, next_cursor })
     }
 
@@ -153,10 +140,7 @@ impl Store {
         if query.is_consistent {
             request = request.consistent_read(true);
         }
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| translate("query items", error))?;
+        let answer = request.send().await.map_err(|error| translate("query items", error))?;
         self.meter().read(answer.consumed_capacity());
         Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
     }

@@ -41,15 +41,8 @@ impl Entity for Revocation {
 impl Store {
     /// The revocations written after `since`, consistently.
     pub async fn revocations_since(&self, since: Timestamp) -> Result<Vec<Revocation>> {
-        let query = Query::<Revocation>::table(PARTITION, "")
-            .after(since.to_string())
-            .consistent();
-        Ok(self
-            .all(&query)
-            .await?
-            .into_iter()
-            .map(|stored| stored.value)
-            .collect())
+        let query = Query::<Revocation>::table(PARTITION, "").after(since.to_string()).consistent();
+        Ok(self.all(&query).await?.into_iter().map(|stored| stored.value).collect())
     }
 }
 

@@ -53,19 +53,14 @@ impl SealingKey {
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut sealed = sealed.to_vec();
-        let plain = self
-            .0
-            .open_in_place(nonce, Aad::from(place.as_bytes()), &mut sealed)
-            .ok()?;
+        let plain = self.0.open_in_place(nonce, Aad::from(place.as_bytes()), &mut sealed).ok()?;
         Some(plain.to_vec())
     }
 
     /// A cursor: the last key of a page, for the query `binding`.
     pub(crate) fn seal_cursor(&self, last: &Item, binding: &str) -> Result<String> {
-        let key: BTreeMap<_, _> = last
-            .iter()
-            .filter_map(|(name, value)| Some((name, value.as_s().ok()?)))
-            .collect();
+        let key: BTreeMap<_, _> =
+            last.iter().filter_map(|(name, value)| Some((name, value.as_s().ok()?))).collect();
         let plain = serde_json::to_vec(&key).map_err(|error| Error::internal("seal a cursor", error))?;
         self.seal(plain, &format!("cursor|{binding}"))
     }
@@ -79,10 +74,7 @@ impl SealingKey {
             .open(cursor, &format!("cursor|{binding}"))
             .and_then(|plain| serde_json::from_slice::<BTreeMap<String, String>>(&plain).ok())
             .ok_or_else(|| {
-                Error::invalid(
-                    "cursor",
-                    "is not a cursor of this list; take `next_cursor` of the same query",
-                )
+                Error::invalid("cursor", "is not a cursor of this list; take `next_cursor` of the same query")
             })?;
         Ok(key.into_iter().map(|(name, value)| (name, text(value))).collect())
     }
@@ -91,9 +83,7 @@ impl SealingKey {
 /// Random bytes from the operating system.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .expect("the operating system gives randomness");
+    SystemRandom::new().fill(&mut bytes).expect("the operating system gives randomness");
     bytes
 }
 
@@ -121,10 +111,7 @@ mod tests {
             ("empty", "", "query"),
             ("no base64", "%%%", "query"),
         ] {
-            assert!(
-                matches!(key.open_cursor(cursor, binding), Err(Error::Invalid(_))),
-                "{name}"
-            );
+            assert!(matches!(key.open_cursor(cursor, binding), Err(Error::Invalid(_))), "{name}");
         }
     }
 }

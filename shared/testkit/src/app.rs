@@ -37,11 +37,7 @@ impl Lab {
         platform::telemetry::init("error");
         let template = Template::of_workspace().unwrap_or_else(|error| panic!("template.yaml: {error}"));
         let cloud = Cloud::memory(&template).unwrap_or_else(|error| panic!("the embedded cloud: {error}"));
-        Self {
-            cloud,
-            template: template.into(),
-            clock: Clock::manual(START),
-        }
+        Self { cloud, template: template.into(), clock: Clock::manual(START) }
     }
 
     /// The cloud itself: its mail, its calls, its queues.
@@ -84,10 +80,7 @@ impl Lab {
         F: AsyncFnOnce(Boot) -> Result<Function, BootError>,
     {
         match build(self.boot(binary)).await {
-            Ok(Function::Http(router)) => App {
-                router,
-                lab: self.clone(),
-            },
+            Ok(Function::Http(router)) => App { router, lab: self.clone() },
             Ok(_) => panic!("{binary} is no HTTP function"),
             Err(error) => panic!("{binary} cannot be built: {error}"),
         }

@@ -9,6 +9,7 @@ use axum::{
 use http_body_util::BodyExt as _;
 use lambda_http::{aws_lambda_events::apigw::ApiGatewayProxyRequestContext, request::RequestContext};
 use serde_json::Value;
+use store::Capacity;
 
 use crate::App;
 
@@ -23,12 +24,7 @@ pub struct Call {
 impl Call {
     pub(crate) fn new(app: App, method: &str, path: String) -> Self {
         let builder = Request::builder().method(method).uri(path);
-        Self {
-            app,
-            builder,
-            ip: "203.0.113.1".to_owned(),
-            body: Body::empty(),
-        }
+        Self { app, builder, ip: "203.0.113.1".to_owned(), body: Body::empty() }
     }
 
     /// Adds a header.
@@ -57,8 +53,7 @@ impl Call {
     /// Sends a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
-        self.header("content-type", "application/json")
-            .raw(body.to_string())
+        self.header("content-type", "application/json").raw(body.to_string())
     }
 
     /// Sends these bytes.
@@ -76,10 +71,7 @@ impl IntoFuture for Call {
     fn into_future(self) -> Self::IntoFuture {
         let mut context = ApiGatewayProxyRequestContext::default();
         context.identity.source_ip = Some(self.ip);
-        let request = self
-            .builder
-            .extension(RequestContext::ApiGatewayV1(context))
-            .body(self.body);
+        let request = self.builder.extension(RequestContext::ApiGatewayV1(context)).body(self.body);
         let request = request.expect("a request");
         Box::pin(async move { self.app.answer(request).await })
     }
@@ -94,6 +86,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Vec<u8>,
+    /// What it cost in request units: exact while no other request runs on the same function.
+    pub consumed: Capacity,
 }
 
 impl Answer {
@@ -104,15 +98,13 @@ impl Answer {
             status: parts.status,
             headers: parts.headers,
             body,
+            consumed: parts.extensions.get().copied().unwrap_or_default(),
         }
     }
 
     /// A header's value, empty when it is absent.
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     /// The body as JSON; `null` when it is none.
@@ -125,17 +117,10 @@ impl Answer {
     /// # Panics
     /// When it has not; the message shows the body.
     #[track_caller]
-    #[expect(
-        clippy::return_self_not_must_use,
-        reason = "asserting the status is use enough"
-    )]
+    #[expect(clippy::return_self_not_must_use, reason = "asserting the status is use enough")]
     pub fn expect(self, status: u16) -> Self {
         let body = String::from_utf8_lossy(&self.body);
-        assert_eq!(
-            self.status.as_u16(),
-            status,
-            "unexpected status; the body is {body}"
-        );
+        assert_eq!(self.status.as_u16(), status, "unexpected status; the body is {body}");
         self
     }
 

@@ -29,7 +29,5 @@ pub(crate) struct CsrfView {
 pub(crate) async fn csrf(State(app): State<App>, allowed: Allowed<ProfileRead>) -> Result<View<CsrfView>> {
     let session = allowed.principal().session_id;
     let session = session.ok_or(Error::NotFound("session"))?;
-    Ok(View(CsrfView {
-        csrf_token: auth::csrf_token(&app.edge, session),
-    }))
+    Ok(View(CsrfView { csrf_token: auth::csrf_token(&app.edge, session) }))
 }

@@ -71,19 +71,7 @@ pub(crate) async fn login(
     let tenant_id = input.tenant_id.unwrap_or(user.personal_tenant_id);
     let role = tokens::role_in(store, user, tenant_id).await?;
     let kind = input.session.unwrap_or(SessionKind::Token);
-    begin(
-        &app,
-        &public.info,
-        user,
-        accepted,
-        &attempt,
-        Place {
-            tenant_id,
-            role,
-            kind,
-        },
-    )
-    .await
+    begin(&app, &public.info, user, accepted, &attempt, Place { tenant_id, role, kind }).await
 }
 
 /// Where a session acts.
@@ -119,18 +107,9 @@ async fn begin(
         .put(&event(info, user.id.to_string(), Outcome::Success))
         .put(&attempt.device(user));
     if let Some(password) = accepted.rehashed {
-        change = change.replace(
-            user,
-            &User {
-                password,
-                ..user.value.clone()
-            },
-        );
+        change = change.replace(user, &User { password, ..user.value.clone() });
     }
-    app.edge
-        .store()
-        .commit(&actor(info, user, &place), change)
-        .await?;
+    app.edge.store().commit(&actor(info, user, &place), change).await?;
     Ok(tokens::answer(app, &session, place.role, &token).await?)
 }
 

@@ -33,11 +33,7 @@ impl Redemption {
         })?;
         // The account may have been erased since.
         let user = store.get_consistent(&User::key_of(token.user_id)).await?;
-        Ok(Self {
-            user: user.ok_or_else(refused)?,
-            token,
-            redeemed,
-        })
+        Ok(Self { user: user.ok_or_else(refused)?, token, redeemed })
     }
 
     /// A change called `action` that uses the token up and leaves `next` of its account. Of many at once one wins; the

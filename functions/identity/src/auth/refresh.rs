@@ -79,7 +79,7 @@ async fn exchange(app: &App, public: &Public, presented: &RefreshToken) -> Resul
                 .in_tenant(session.tenant_id)
                 .replace_or(&session, &next, lost_race())
                 // Whoever changes the password at this moment ends the session: it must not be handed a token.
-                .require(&user, lost_race());
+                .require_or(&user, lost_race());
             store.commit(&public.actor, change).await?;
             tokens::answer(app, &next, role, &successor).await
         }
@@ -109,11 +109,7 @@ pub(crate) fn presented(app: &App, headers: &HeaderMap, body: Option<String>) ->
 /// # Errors
 /// [`Error::Unauthenticated`] when there is none.
 pub(crate) async fn read(app: &App, token: &RefreshToken) -> Result<Stored<Session>, Error> {
-    let session = app
-        .edge
-        .store()
-        .get_consistent(&Session::key_of(token.family()))
-        .await?;
+    let session = app.edge.store().get_consistent(&Session::key_of(token.family())).await?;
     session.ok_or_else(over)
 }
 
@@ -133,7 +129,5 @@ pub(crate) fn over() -> Error {
 }
 
 fn lost_race() -> Error {
-    Error::InProgress {
-        retry_after: std::time::Duration::from_secs(1),
-    }
+    Error::InProgress { retry_after: std::time::Duration::from_secs(1) }
 }

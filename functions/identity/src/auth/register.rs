@@ -84,18 +84,13 @@ pub(crate) fn new_user(email: Email, username: Username, password: StoredHash, n
 
 /// Writes a new account with the tenant that belongs to it.
 pub(crate) fn create_with_tenant(change: Change, user: &User) -> Result<Change, Error> {
-    let name: TenantName = user
-        .username
-        .as_str()
-        .parse()
-        .map_err(|_| Error::internal("name a tenant", "no name"))?;
+    let name: TenantName =
+        user.username.as_str().parse().map_err(|_| Error::internal("name a tenant", "no name"))?;
     let tenant = Tenant::new(user.personal_tenant_id, name.clone(), true, user.created_at);
     let membership = Membership {
         tenant_id: tenant.id,
         user_id: user.id,
         role: Role::Owner,
-        username: user.username.clone(),
-        tenant_name: name,
         created_at: user.created_at,
         updated_at: user.created_at,
     };

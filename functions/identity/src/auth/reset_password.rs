@@ -56,16 +56,10 @@ pub(crate) async fn reset_password(
     let now = app.edge.clock().now();
     let next = User {
         email_verified_at: user.email_verified_at.or(Some(now)),
-        ..user
-            .value
-            .clone()
-            .with_password(password, now)
-            .without_sessions(now)
+        ..user.value.clone().with_password(password, now).without_sessions(now)
     };
     let change =
-        redemption
-            .change("user.reset_password", &next)
-            .revoke(ids::new(now), Subject::User(user.id), now);
+        redemption.change("user.reset_password", &next).revoke(ids::new(now), Subject::User(user.id), now);
     app.edge.store().commit(&public.actor, change).await?;
     Ok(NoContent)
 }

@@ -131,11 +131,7 @@ fn strangers_are_delayed_and_known_devices_never() {
         (16, 2000),
         (u32::MAX, 2000),
     ] {
-        assert_eq!(
-            delay(failures, false),
-            Duration::from_millis(millis),
-            "{failures}"
-        );
+        assert_eq!(delay(failures, false), Duration::from_millis(millis), "{failures}");
         assert_eq!(delay(failures, true), Duration::ZERO, "{failures}");
     }
 }

@@ -54,7 +54,5 @@ pub(crate) fn send(change: Change, token: &MailToken) -> Change {
         user_id: token.user_id,
         purpose: token.purpose,
     };
-    change
-        .create(token, Error::internal("store a mail token", "its id exists"))
-        .enqueue(MAIL_QUEUE, &job)
+    change.create(token, Error::internal("store a mail token", "its id exists")).enqueue(MAIL_QUEUE, &job)
 }

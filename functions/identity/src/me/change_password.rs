@@ -52,11 +52,7 @@ pub(crate) async fn change_password(
     let password = app.hasher.hash(input.new_password).await?;
     // Hashing takes its time: access tokens made meanwhile are refused too.
     let now = app.edge.clock().now();
-    let next = user
-        .value
-        .clone()
-        .with_password(password, now)
-        .without_sessions(now);
+    let next = user.value.clone().with_password(password, now).without_sessions(now);
     let change = Change::new("user.change_password", "user", user.id)
         .in_tenant(user.personal_tenant_id)
         .replace(&user, &next)
@@ -82,10 +78,7 @@ async fn keep_current(
     let session = session.filter(|session| session.user_id == user.id && session.is_alive(user, now));
     Ok(match session {
         Some(session) => {
-            let kept = Session {
-                valid_from: next.sessions_valid_from,
-                ..session.value.clone()
-            };
+            let kept = Session { valid_from: next.sessions_valid_from, ..session.value.clone() };
             change.replace(&session, &kept)
         }
         None => change,

@@ -29,9 +29,8 @@ pub(super) async fn confirm<P>(
     }
     attempt.failed(store).await?;
     let event = login::event(&allowed.info, user.id.to_string(), Outcome::Failure);
-    let change = Change::new("user.refuse_password", "user", user.id)
-        .in_tenant(user.personal_tenant_id)
-        .put(&event);
+    let change =
+        Change::new("user.refuse_password", "user", user.id).in_tenant(user.personal_tenant_id).put(&event);
     store.commit(&allowed.actor, change).await?;
     Err(Error::Forbidden("the password is wrong".into()))
 }

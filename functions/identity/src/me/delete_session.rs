@@ -44,9 +44,5 @@ pub(crate) async fn delete_session(
     store.commit(&allowed.actor, change).await?;
     let answer = NoContent.into_response();
     let is_current = allowed.principal().session_id == Some(id);
-    Ok(if is_current {
-        tokens::without_cookies(answer)
-    } else {
-        answer
-    })
+    Ok(if is_current { tokens::without_cookies(answer) } else { answer })
 }

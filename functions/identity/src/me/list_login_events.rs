@@ -56,10 +56,6 @@ pub(crate) async fn list_login_events(
     let user = account(&app, &allowed).await?;
     let query = LoginEvent::of_user(user.id);
     let limit = paging.limit.unwrap_or_default();
-    let page = app
-        .edge
-        .store()
-        .page(&query, limit, paging.cursor.as_deref())
-        .await?;
+    let page = app.edge.store().page(&query, limit, paging.cursor.as_deref()).await?;
     Ok(View(page.map(LoginEventView::from)))
 }

@@ -28,13 +28,8 @@ pub(crate) async fn list_sessions(
     let user = account(&app, &allowed).await?;
     let query = Session::of_user(user.id);
     let limit = paging.limit.unwrap_or_default();
-    let mut page = app
-        .edge
-        .store()
-        .page(&query, limit, paging.cursor.as_deref())
-        .await?;
-    page.items
-        .retain(|session| session.is_alive(&user, allowed.now()));
+    let mut page = app.edge.store().page(&query, limit, paging.cursor.as_deref()).await?;
+    page.items.retain(|session| session.is_alive(&user, allowed.now()));
     let current = allowed.principal().session_id;
     Ok(View(page.map(|session| SessionView::new(&session, current))))
 }

@@ -34,12 +34,6 @@ impl Entity for Membership {
     }
 
     fn index_keys(&self) -> Vec<(Index, Key)> {
-        vec![(
-            BY_USER,
-            Key::new(
-                format!("user#{}", self.user_id),
-                format!("membership#{}", self.tenant_id),
-            ),
-        )]
+        vec![(BY_USER, Key::new(format!("user#{}", self.user_id), format!("membership#{}", self.tenant_id)))]
     }
 }

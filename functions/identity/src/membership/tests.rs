@@ -16,14 +16,8 @@ fn rule(outcome: Result<u32>) -> &'static str {
 #[test]
 fn each_rule_at_its_edge() {
     use Role::{Admin, Member, Operator, Owner, Viewer};
-    let seat = |role| Seat {
-        role,
-        is_founder: false,
-    };
-    let founder = Seat {
-        role: Some(Owner),
-        is_founder: true,
-    };
+    let seat = |role| Seat { role, is_founder: false };
+    let founder = Seat { role: Some(Owner), is_founder: true };
     for (seat, role, by, owners, outcome) in [
         (seat(None), Some(Admin), Admin, 1, "done"),
         (seat(None), Some(Owner), Admin, 1, "forbidden"),
@@ -39,11 +33,7 @@ fn each_rule_at_its_edge() {
         (founder, Some(Admin), Operator, 2, "founder"),
         (founder, None, Admin, 2, "forbidden"),
     ] {
-        assert_eq!(
-            rule(seat.give(role, by, owners)),
-            outcome,
-            "{seat:?} to {role:?} by {by}"
-        );
+        assert_eq!(rule(seat.give(role, by, owners)), outcome, "{seat:?} to {role:?} by {by}");
     }
 }
 

@@ -11,22 +11,14 @@ use subtle::ConstantTimeEq as _;
 use super::{Plaintext, PresentedPassword};
 
 /// Parameters of new hashes: the first choice of OWASP's Password Storage Cheat Sheet for 19 MiB.
-const CURRENT: Cost = Cost {
-    memory_kib: 19_456,
-    passes: 2,
-    lanes: 1,
-};
+const CURRENT: Cost = Cost { memory_kib: 19_456, passes: 2, lanes: 1 };
 /// Length of new salts, in bytes (RFC 9106 §3.1).
 pub const SALT_BYTES: usize = 16;
 /// Length of new hashes, in bytes.
 const OUTPUT_BYTES: usize = 32;
 
 /// What an imported hash may cost at most; beyond that it is a denial of service and not a password.
-const WORST: Cost = Cost {
-    memory_kib: 131_072,
-    passes: 10,
-    lanes: 4,
-};
+const WORST: Cost = Cost { memory_kib: 131_072, passes: 10, lanes: 4 };
 const BCRYPT_COST_MAX: u32 = 15;
 
 /// What is kept of a password.
@@ -40,9 +32,7 @@ pub struct StoredHash {
 
 impl fmt::Debug for StoredHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredHash")
-            .field("pepper_kid", &self.pepper_kid)
-            .finish_non_exhaustive()
+        f.debug_struct("StoredHash").field("pepper_kid", &self.pepper_kid).finish_non_exhaustive()
     }
 }
 
@@ -120,10 +110,7 @@ pub fn hash(
     let kid = peppers.current();
     let pepper = pepper(peppers, Some(kid))?;
     let output = argon2id(password, pepper, CURRENT, &salt, OUTPUT_BYTES)?;
-    Ok(StoredHash {
-        phc: phc(CURRENT, &salt, &output),
-        pepper_kid: Some(kid.clone()),
-    })
+    Ok(StoredHash { phc: phc(CURRENT, &salt, &output), pepper_kid: Some(kid.clone()) })
 }
 
 /// Compares a password with a stored hash, in constant time after one hash.
@@ -166,11 +153,9 @@ pub fn decoy() -> &'static StoredHash {
 fn pepper<'a>(peppers: &'a Peppers, kid: Option<&Kid>) -> Result<&'a [u8], HashError> {
     match kid {
         None => Ok(&[]),
-        Some(kid) => peppers
-            .0
-            .get(kid)
-            .map(<[u8; 32]>::as_slice)
-            .ok_or_else(|| HashError::UnknownPepper(kid.clone())),
+        Some(kid) => {
+            peppers.0.get(kid).map(<[u8; 32]>::as_slice).ok_or_else(|| HashError::UnknownPepper(kid.clone()))
+        }
     }
 }
 
@@ -197,10 +182,7 @@ fn argon2id(
 
 /// bcrypt looks at the first 72 bytes of a password, which is how the imported hashes were made.
 fn verify_bcrypt(password: &PresentedPassword, stored: &str) -> Result<Verdict, HashError> {
-    if !["$2a$", "$2b$", "$2y$"]
-        .iter()
-        .any(|prefix| stored.starts_with(prefix))
-    {
+    if !["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix)) {
         return Err(HashError::Unreadable);
     }
     let parts: bcrypt::HashParts = stored.parse().map_err(|_| HashError::Unreadable)?;

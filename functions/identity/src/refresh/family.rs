@@ -109,10 +109,7 @@ impl Family {
     /// The family after it was ended; the first end stands.
     #[must_use]
     pub fn revoked(self, now: Timestamp) -> Self {
-        Self {
-            revoked_at: self.revoked_at.or(Some(now)),
-            ..self
-        }
+        Self { revoked_at: self.revoked_at.or(Some(now)), ..self }
     }
 
     /// Whether its last token can still be used.
@@ -164,10 +161,7 @@ fn refusal(family: &Family, presented: &RefreshToken, now: Timestamp) -> Option<
         (now >= family.expires_at, Refusal::Expired),
         (presented.generation > family.generation, Refusal::Future),
     ];
-    rules
-        .into_iter()
-        .find(|(is_broken, _)| *is_broken)
-        .map(|(_, refusal)| refusal)
+    rules.into_iter().find(|(is_broken, _)| *is_broken).map(|(_, refusal)| refusal)
 }
 
 /// The parent of the living token within its window. Everything else that is older is a reuse.

@@ -34,10 +34,7 @@ impl Entity for Session {
     }
 
     fn index_keys(&self) -> Vec<(Index, Key)> {
-        vec![(
-            BY_USER,
-            Key::new(format!("user#{}", self.user_id), format!("session#{}", self.id())),
-        )]
+        vec![(BY_USER, Key::new(format!("user#{}", self.user_id), format!("session#{}", self.id())))]
     }
 
     fn ttl(&self) -> Option<Timestamp> {
@@ -47,12 +44,10 @@ impl Entity for Session {
 
 /// Ends a session: its refresh tokens at once, its access tokens within 5 s.
 pub(crate) fn end(change: Change, session: &Stored<Session>, now: Timestamp) -> Change {
-    let ended = Session {
-        family: session.family.clone().revoked(now),
-        ..session.value.clone()
-    };
-    change
-        .in_tenant(session.tenant_id)
-        .replace(session, &ended)
-        .revoke(ids::new(now), Subject::Session(session.id()), now)
+    let ended = Session { family: session.family.clone().revoked(now), ..session.value.clone() };
+    change.in_tenant(session.tenant_id).replace(session, &ended).revoke(
+        ids::new(now),
+        Subject::Session(session.id()),
+        now,
+    )
 }

@@ -44,21 +44,15 @@ pub(crate) async fn create_tenant(
     let owner = user::store::require(store, user_id).await?;
     let now = allowed.now();
     let tenant = Tenant::new(ids::new(now), input.name, false, now);
-    let membership = Membership {
-        tenant_id: tenant.id,
-        user_id,
-        role: Role::Owner,
-        username: owner.username.clone(),
-        tenant_name: tenant.name.clone(),
-        created_at: now,
-        updated_at: now,
-    };
+    let membership =
+        Membership { tenant_id: tenant.id, user_id, role: Role::Owner, created_at: now, updated_at: now };
     let location = format!("/api/v1/tenants/{}", tenant.id);
     let created = Created::new(&location, &TenantView::from(&tenant))?;
     let change = Change::new("tenant.create", "tenant", tenant.id)
         .in_tenant(tenant.id)
         .create(&tenant, Error::internal("create a tenant", "its id exists"))
         .create(&membership, Error::internal("create a membership", "it exists"))
+        .require(&owner)
         .answering(created.reply());
     store.commit(&allowed.actor, change).await?;
     Ok(created)

@@ -44,10 +44,9 @@ pub(crate) async fn list_tenants(
     let caller = allowed.principal();
     if caller.role == Role::Operator {
         let tenants = paging.read(store, &Tenant::all()).await?;
-        return Ok(View(tenants.map(|tenant| SeatView {
-            tenant: TenantView::from(&tenant),
-            role: Role::Operator,
-        })));
+        return Ok(View(
+            tenants.map(|tenant| SeatView { tenant: TenantView::from(&tenant), role: Role::Operator }),
+        ));
     }
     let user_id = caller.user_id().ok_or_else(people_only)?;
     Ok(View(of_user(store, user_id, &paging).await?))
@@ -55,27 +54,13 @@ pub(crate) async fn list_tenants(
 
 async fn of_user(store: &Store, user_id: UserId, paging: &Paging) -> Result<Page<SeatView>> {
     let seats = paging.read(store, &Membership::of_user(user_id)).await?;
-    let roles: HashMap<TenantId, Role> = seats
-        .items
-        .iter()
-        .map(|seat| (seat.tenant_id, seat.role))
-        .collect();
-    let keys: Vec<Key> = seats
-        .items
-        .iter()
-        .map(|seat| Tenant::key_of(seat.tenant_id))
-        .collect();
+    let roles: HashMap<TenantId, Role> = seats.items.iter().map(|seat| (seat.tenant_id, seat.role)).collect();
+    let keys: Vec<Key> = seats.items.iter().map(|seat| Tenant::key_of(seat.tenant_id)).collect();
     let tenants: Vec<Stored<Tenant>> = store.get_many(&keys).await?;
     let items = tenants.iter().filter_map(|tenant| {
-        Some(SeatView {
-            tenant: TenantView::from(&tenant.value),
-            role: *roles.get(&tenant.id)?,
-        })
+        Some(SeatView { tenant: TenantView::from(&tenant.value), role: *roles.get(&tenant.id)? })
     });
-    Ok(Page {
-        items: items.collect(),
-        next_cursor: seats.next_cursor,
-    })
+    Ok(Page { items: items.collect(), next_cursor: seats.next_cursor })
 }
 
 /// Tenants belong to people; a machine works in the one that it was made in.

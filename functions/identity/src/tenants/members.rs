@@ -14,7 +14,7 @@ use store::{Change, Store, Stored};
 
 use super::find;
 use crate::{
-    membership::{Membership, Seat},
+    membership::{MemberView, Membership, Seat},
     tenant::Tenant,
     user::User,
 };
@@ -37,26 +37,33 @@ async fn find_member(
     member.ok_or(Error::NotFound("member"))
 }
 
+/// The account of a member.
+///
+/// # Errors
+/// [`Error::NotFound`] when it is being erased: it is no member any more.
+async fn find_account(store: &Store, user_id: UserId) -> Result<Stored<User>> {
+    let account = store.get_consistent(&User::key_of(user_id)).await?;
+    account.ok_or(Error::NotFound("member"))
+}
+
 /// A member that somebody is about to give another role, or none.
 struct Case {
     tenant: Stored<Tenant>,
     member: Stored<Membership>,
-    seat: Seat,
+    account: Stored<User>,
 }
 
 impl Case {
     async fn read(store: &Store, caller: &Principal, id: TenantId, user_id: UserId) -> Result<Self> {
         let tenant = find(store, caller, id).await?;
         let member = find_member(store, caller, id, user_id).await?;
-        let is_founder = tenant.is_personal && {
-            let user = store.get_consistent::<User>(&User::key_of(user_id)).await?;
-            user.is_some_and(|user| user.personal_tenant_id == id)
-        };
-        let seat = Seat {
-            role: Some(member.role),
-            is_founder,
-        };
-        Ok(Self { tenant, member, seat })
+        let account = find_account(store, user_id).await?;
+        Ok(Self { tenant, member, account })
+    }
+
+    /// The member as it is.
+    fn view(&self) -> MemberView {
+        MemberView::new(&self.member, &self.account.username)
     }
 
     /// Adds to the change what the new role means for the tenant.
@@ -64,7 +71,9 @@ impl Case {
     /// # Errors
     /// What [`Seat::give`] refuses.
     fn decide(&self, change: Change, by: Role, role: Option<Role>) -> Result<Change> {
-        let owners = self.seat.give(role, by, self.tenant.owners)?;
+        let is_founder = self.account.personal_tenant_id == self.tenant.id;
+        let seat = Seat { role: Some(self.member.role), is_founder };
+        let owners = seat.give(role, by, self.tenant.owners)?;
         Ok(count_owners(change, &self.tenant, owners))
     }
 }
@@ -73,11 +82,9 @@ impl Case {
 /// is always right and never zero.
 fn count_owners(change: Change, tenant: &Stored<Tenant>, owners: u32) -> Change {
     if owners == tenant.owners {
-        return change;
+        // It must not be erased meanwhile.
+        return change.require(tenant);
     }
-    let next = Tenant {
-        owners,
-        ..tenant.value.clone()
-    };
+    let next = Tenant { owners, ..tenant.value.clone() };
     change.replace(tenant, &next)
 }

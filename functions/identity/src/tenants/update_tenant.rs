@@ -50,14 +50,8 @@ pub(crate) async fn update_tenant(
     if name == tenant.name {
         return conditional.answer(&TenantView::from(&tenant.value));
     }
-    let next = Tenant {
-        name,
-        updated_at: allowed.now(),
-        ..tenant.value.clone()
-    };
-    let change = Change::new("tenant.rename", "tenant", id)
-        .in_tenant(id)
-        .replace(&tenant, &next);
+    let next = Tenant { name, updated_at: allowed.now(), ..tenant.value.clone() };
+    let change = Change::new("tenant.rename", "tenant", id).in_tenant(id).replace(&tenant, &next);
     store.commit(&allowed.actor, change).await?;
     conditional.answer(&TenantView::from(&next))
 }

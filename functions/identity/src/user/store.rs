@@ -67,19 +67,10 @@ impl Entity for UsernameClaim {
 
 /// Writes a new account with its claims on e-mail address and username.
 pub(crate) fn create(change: Change, user: &User) -> Change {
-    let email = EmailClaim {
-        email: user.email.clone(),
-        user_id: user.id,
-    };
+    let email = EmailClaim { email: user.email.clone(), user_id: user.id };
     change
         .create(user, Error::internal("create an account", "its id exists"))
-        .create(
-            &email,
-            Error::conflict(
-                "email_taken",
-                "an account with this e-mail address exists; log in",
-            ),
-        )
+        .create(&email, Error::conflict("email_taken", "an account with this e-mail address exists; log in"))
         .create(&claim_of(&user.username, user.id), username_taken())
 }
 
@@ -102,10 +93,7 @@ pub(crate) fn erase(change: Change, user: &Stored<User>) -> Change {
 }
 
 fn claim_of(username: &Username, user_id: UserId) -> UsernameClaim {
-    UsernameClaim {
-        folded: username.folded(),
-        user_id,
-    }
+    UsernameClaim { folded: username.folded(), user_id }
 }
 
 fn username_taken() -> Error {
@@ -114,12 +102,8 @@ fn username_taken() -> Error {
 
 /// The account of an e-mail address. Reads twice also when there is none, so that both take as long.
 pub(crate) async fn find_by_email(store: &Store, email: &Email) -> Result<Option<Stored<User>>> {
-    let claim = store
-        .get_consistent::<EmailClaim>(&EmailClaim::key_of(email))
-        .await?;
-    let id = claim
-        .as_ref()
-        .map_or(UserId::from_uuid(uuid::Uuid::nil()), |claim| claim.user_id);
+    let claim = store.get_consistent::<EmailClaim>(&EmailClaim::key_of(email)).await?;
+    let id = claim.as_ref().map_or(UserId::from_uuid(uuid::Uuid::nil()), |claim| claim.user_id);
     store.get_consistent(&User::key_of(id)).await
 }
 
@@ -130,4 +114,10 @@ pub(crate) async fn find_by_email(store: &Store, email: &Email) -> Result<Option
 pub(crate) async fn require(store: &Store, id: UserId) -> Result<Stored<User>> {
     let user = store.get_consistent(&User::key_of(id)).await?;
     user.ok_or_else(|| Error::Unauthenticated("the account no longer exists".into()))
+}
+
+/// The accounts of one page of a list, in its order; those that were erased are left out.
+pub(crate) async fn find_many(store: &Store, ids: impl Iterator<Item = UserId>) -> Result<Vec<Stored<User>>> {
+    let keys: Vec<Key> = ids.map(User::key_of).collect();
+    store.get_many(&keys).await
 }

@@ -45,8 +45,6 @@ async fn may_see(store: &Store, caller: &Principal, id: UserId) -> Result<bool> 
     if caller.role == Role::Operator {
         return Ok(true);
     }
-    let membership = store
-        .get::<Membership>(&Membership::key_of(caller.tenant_id, id))
-        .await?;
+    let membership = store.get::<Membership>(&Membership::key_of(caller.tenant_id, id)).await?;
     Ok(membership.is_some())
 }

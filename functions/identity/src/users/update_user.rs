@@ -51,9 +51,7 @@ pub(crate) async fn update_user(
     let now = allowed.now();
     let next = decide(&user, input, allowed.principal().user_id(), now)?;
     if let Some(action) = action(&user, &next) {
-        let change = Change::new(action, "user", id)
-            .in_tenant(user.personal_tenant_id)
-            .replace(&user, &next);
+        let change = Change::new(action, "user", id).in_tenant(user.personal_tenant_id).replace(&user, &next);
         let mut change = user::store::rename(change, &user, &next);
         if action == SUSPEND {
             change = change.revoke(ids::new(now), Subject::User(id), now);
@@ -91,16 +89,7 @@ fn decide(user: &User, input: UpdateUser, by: Option<UserId>, now: Timestamp) ->
     if status == user.status && username == user.username {
         return Ok(user.clone());
     }
-    let next = User {
-        status,
-        username,
-        updated_at: now,
-        ..user.clone()
-    };
+    let next = User { status, username, updated_at: now, ..user.clone() };
     let is_suspended_now = status == UserStatus::Suspended && user.status == UserStatus::Active;
-    Ok(if is_suspended_now {
-        next.without_sessions(now)
-    } else {
-        next
-    })
+    Ok(if is_suspended_now { next.without_sessions(now) } else { next })
 }

@@ -9,17 +9,11 @@ use testkit::{Answer, App};
 use crate::people::{PASSWORD, Person, app, email, login, person, register};
 
 async fn rename(app: &App, who: &Person, username: &str) -> Answer {
-    app.patch("/api/v1/me")
-        .bearer(&who.access)
-        .json(&json!({"username": username}))
-        .await
+    app.patch("/api/v1/me").bearer(&who.access).json(&json!({"username": username})).await
 }
 
 async fn erase(app: &App, who: &Person, password: &str) -> Answer {
-    app.delete("/api/v1/me")
-        .bearer(&who.access)
-        .json(&json!({"password": password}))
-        .await
+    app.delete("/api/v1/me").bearer(&who.access).json(&json!({"password": password})).await
 }
 
 #[tokio::test]
@@ -29,16 +23,10 @@ async fn a_rename_moves_the_claim_on_the_name() {
     let renamed = rename(&app, &ann, "Ann.Lee").await.expect(200);
     assert_eq!(renamed.json()["username"], "Ann.Lee");
     let me = app.get("/api/v1/me").bearer(&ann.access).await.expect(200);
-    assert_eq!(
-        (&me.body, me.header("etag")),
-        (&renamed.body, renamed.header("etag"))
-    );
+    assert_eq!((&me.body, me.header("etag")), (&renamed.body, renamed.header("etag")));
 
     let taken = rename(&app, &bob, "ann.LEE").await.problem(409);
-    assert!(
-        taken["detail"].as_str().unwrap().contains("username_taken"),
-        "{taken}"
-    );
+    assert!(taken["detail"].as_str().unwrap().contains("username_taken"), "{taken}");
     rename(&app, &ann, "ANN.lee").await.expect(200);
     rename(&app, &bob, "ann").await.expect(200);
     for (body, pointer) in [
@@ -47,12 +35,7 @@ async fn a_rename_moves_the_claim_on_the_name() {
         (json!({"email": "x@example.com"}), "/email"),
         (json!([]), ""),
     ] {
-        let refused = app
-            .patch("/api/v1/me")
-            .bearer(&ann.access)
-            .json(&body)
-            .await
-            .problem(422);
+        let refused = app.patch("/api/v1/me").bearer(&ann.access).json(&body).await.problem(422);
         assert_eq!(refused["errors"][0]["pointer"], pointer, "{body}");
     }
     for body in [json!({}), json!({"username": null})] {
@@ -103,12 +86,7 @@ async fn of_many_who_want_one_name_one_gets_it() {
 async fn erasing_takes_the_password() {
     let app = app().await;
     let ann = person(&app, "ann").await;
-    let missing = app
-        .delete("/api/v1/me")
-        .bearer(&ann.access)
-        .json(&json!({}))
-        .await
-        .problem(422);
+    let missing = app.delete("/api/v1/me").bearer(&ann.access).json(&json!({})).await.problem(422);
     assert_eq!(missing["errors"][0]["pointer"], "/password");
     for _ in 0..5 {
         erase(&app, &ann, "not this one").await.problem(403);
@@ -127,18 +105,12 @@ async fn nothing_of_an_erased_person_is_left() {
     for _ in 0..55 {
         login(&app, "ann").await.expect(200);
     }
-    assert!(
-        traces(&app, &ann).await.len() > 110,
-        "the search finds what there is"
-    );
+    assert!(traces(&app, &ann).await.len() > 110, "the search finds what there is");
 
     let gone = erase(&app, &ann, PASSWORD).await.expect(204);
     let cookies: Vec<_> = gone.headers.get_all("set-cookie").iter().collect();
     assert!(
-        cookies.len() == 2
-            && cookies
-                .iter()
-                .all(|cookie| cookie.to_str().unwrap().contains("Max-Age=0"))
+        cookies.len() == 2 && cookies.iter().all(|cookie| cookie.to_str().unwrap().contains("Max-Age=0"))
     );
     // Mail tokens name nothing but the id, for 15 minutes.
     app.lab().advance(Duration::from_mins(16));
@@ -154,10 +126,7 @@ async fn an_erased_account_opens_nothing_and_its_names_are_free() {
     app.get("/api/v1/me").bearer(&ann.access).await.problem(401);
     erase(&app, &ann, PASSWORD).await.problem(401);
     login(&app, "ann").await.problem(401);
-    app.post("/api/v1/auth/refresh")
-        .json(&json!({"refresh_token": ann.refresh}))
-        .await
-        .problem(401);
+    app.post("/api/v1/auth/refresh").json(&json!({"refresh_token": ann.refresh})).await.problem(401);
     let again = register(&app, "ann").await.expect(201).json();
     assert_ne!(again["id"], ann.id);
     login(&app, "ann").await.expect(200);
@@ -171,13 +140,7 @@ async fn traces(app: &App, who: &Person) -> Vec<String> {
     let mut found = Vec::new();
     let mut start = None;
     loop {
-        let page = client
-            .scan()
-            .table_name(table)
-            .set_exclusive_start_key(start)
-            .send()
-            .await
-            .unwrap();
+        let page = client.scan().table_name(table).set_exclusive_start_key(start).send().await.unwrap();
         for item in page.items.unwrap_or_default() {
             let text = format!("{item:?}");
             let needles = [who.id.as_str(), &who.tenant_id, &who.email(), "203.0.113.1"];
@@ -187,9 +150,7 @@ async fn traces(app: &App, who: &Person) -> Vec<String> {
             }
         }
         start = page.last_evaluated_key;
-        if start
-            .as_ref()
-            .is_none_or(|key: &std::collections::HashMap<String, AttributeValue>| key.is_empty())
+        if start.as_ref().is_none_or(|key: &std::collections::HashMap<String, AttributeValue>| key.is_empty())
         {
             return found;
         }
@@ -198,11 +159,7 @@ async fn traces(app: &App, who: &Person) -> Vec<String> {
 
 /// Makes a tenant that `owner` owns, with others in it.
 async fn tenant(app: &App, owner: &Person, others: &[(&Person, &str)]) -> String {
-    let made = app
-        .post("/api/v1/tenants")
-        .bearer(&owner.access)
-        .json(&json!({"name": "Workshop"}))
-        .await;
+    let made = app.post("/api/v1/tenants").bearer(&owner.access).json(&json!({"name": "Workshop"})).await;
     let id = made.expect(201).json()["id"].as_str().unwrap().to_owned();
     let inside = acting_in(app, &owner.name, &id).await;
     for (other, role) in others {
@@ -225,10 +182,7 @@ async fn acting_in(app: &App, name: &str, tenant_id: &str) -> String {
         .post("/api/v1/auth/login")
         .json(&json!({"email": email(name), "password": PASSWORD, "tenant_id": tenant_id}))
         .await;
-    tokens.expect(200).json()["access_token"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    tokens.expect(200).json()["access_token"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -251,16 +205,10 @@ async fn the_only_owner_of_others_tenant_stays_until_there_is_another() {
 
     app.lab().advance(Duration::from_secs(1));
     let bobs = acting_in(&app, "bob", &id).await;
-    let members = app
-        .get(format!("/api/v1/tenants/{id}/members"))
-        .bearer(&bobs)
-        .await
-        .expect(200);
+    let members = app.get(format!("/api/v1/tenants/{id}/members")).bearer(&bobs).await.expect(200);
     assert_eq!(ids(&members.json(), "/user_id"), [bob.id.as_str()]);
     // The owners were counted down: bob is the last now.
-    let leave = app
-        .delete(format!("/api/v1/tenants/{id}/members/{}", bob.id))
-        .bearer(&bobs);
+    let leave = app.delete(format!("/api/v1/tenants/{id}/members/{}", bob.id)).bearer(&bobs);
     leave.await.problem(409);
 }
 
@@ -292,8 +240,5 @@ async fn a_tenant_of_one_and_the_personal_tenant_go_with_the_account() {
 
 fn ids(page: &Value, pointer: &str) -> Vec<String> {
     let items = page["items"].as_array().unwrap();
-    items
-        .iter()
-        .map(|item| item.pointer(pointer).unwrap().as_str().unwrap().to_owned())
-        .collect()
+    items.iter().map(|item| item.pointer(pointer).unwrap().as_str().unwrap().to_owned()).collect()
 }

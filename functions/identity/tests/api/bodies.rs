@@ -20,12 +20,7 @@ struct Broken {
 }
 
 fn broken(name: &'static str, status: u16, body: impl Into<Vec<u8>>) -> Broken {
-    Broken {
-        name,
-        content_type: Some(JSON),
-        body: body.into(),
-        status,
-    }
+    Broken { name, content_type: Some(JSON), body: body.into(), status }
 }
 
 /// The table: for a body with these fields, of which this one is right.
@@ -35,29 +30,18 @@ fn table(fields: &[String], example: &Value) -> Vec<Broken> {
     let mut unknown = example.clone();
     unknown["no_such_field"] = json!(1);
     let first = format!("\"{}\"", fields[0]);
-    let announced = |name, content_type| Broken {
-        content_type,
-        ..broken(name, 415, right.clone())
-    };
+    let announced = |name, content_type| Broken { content_type, ..broken(name, 415, right.clone()) };
     vec![
         broken("nothing", 400, ""),
         broken("half an object", 400, &right.as_bytes()[..right.len() - 1]),
         broken("text behind it", 400, format!("{right} x")),
         broken("no JSON", 400, "email=ann@example.com"),
         broken("a byte order mark", 400, format!("\u{feff}{right}")),
-        broken(
-            "invalid UTF-8",
-            400,
-            [b"{\"".as_slice(), b"\xff\xfe\": 1}"].concat(),
-        ),
+        broken("invalid UTF-8", 400, [b"{\"".as_slice(), b"\xff\xfe\": 1}"].concat()),
         broken("half a surrogate", 400, format!(r#"{{{first}: "\ud800"}}"#)),
         broken("a number out of range", 400, format!("{{{first}: 1e999}}")),
         broken("a name twice", 400, format!("{{{first}: 1, {first}: 2}}")),
-        broken(
-            "a name twice, deep",
-            400,
-            format!(r#"{{{first}: {{"a": 1, "a": 1}}}}"#),
-        ),
+        broken("a name twice, deep", 400, format!(r#"{{{first}: {{"a": 1, "a": 1}}}}"#)),
         broken("100,000 brackets", 400, "[".repeat(100_000)),
         broken("100,000 objects", 400, r#"{"a":"#.repeat(100_000)),
         broken("an array", 422, "[]"),
@@ -118,13 +102,7 @@ async fn broken_bodies_get_their_problem_and_change_nothing() {
 #[tokio::test]
 async fn no_text_is_too_odd() {
     let cast = Cast::new().await;
-    let texts = [
-        "",
-        "\0\u{1b}\u{7f}",
-        "\u{202e}\u{feff}",
-        "🦀".repeat(25_000).as_str(),
-    ]
-    .map(str::to_owned);
+    let texts = ["", "\0\u{1b}\u{7f}", "\u{202e}\u{feff}", "🦀".repeat(25_000).as_str()].map(str::to_owned);
     for operation in operations() {
         let Some((fields, _)) = &operation.body else {
             continue;
@@ -132,11 +110,7 @@ async fn no_text_is_too_odd() {
         for text in &texts {
             let body: Value = fields.iter().map(|name| (name.clone(), json!(text))).collect();
             let status = operation.check("an odd text", &call(&cast, &operation).json(&body).await);
-            assert!(
-                matches!(status, 401 | 403 | 422 | 429),
-                "{}: {status}",
-                operation.name()
-            );
+            assert!(matches!(status, 401 | 403 | 422 | 429), "{}: {status}", operation.name());
         }
     }
 }
@@ -151,10 +125,7 @@ async fn every_wrong_field_is_named_at_once() {
         let body: Value = fields.iter().map(|name| (name.clone(), json!(7))).collect();
         let problem = call(&cast, &operation).json(&body).await.problem(422);
         let errors = problem["errors"].as_array().unwrap();
-        let mut named: Vec<&str> = errors
-            .iter()
-            .map(|error| error["pointer"].as_str().unwrap())
-            .collect();
+        let mut named: Vec<&str> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
         named.sort_unstable();
         let mut expected: Vec<String> = fields.iter().map(|name| format!("/{name}")).collect();
         expected.sort_unstable();
@@ -172,13 +143,7 @@ fn refused(cast: &Cast, operation: &Operation) -> Call {
 async fn a_header_that_means_one_thing_stands_once() {
     let cast = Cast::new().await;
     for operation in operations() {
-        for name in [
-            "authorization",
-            "content-type",
-            "if-match",
-            "idempotency-key",
-            "x-csrf-token",
-        ] {
+        for name in ["authorization", "content-type", "if-match", "idempotency-key", "x-csrf-token"] {
             let call = refused(&cast, &operation).header(name, "a").header(name, "b");
             let status = operation.check("a header twice", &call.await);
             assert_eq!(status, 400, "{} {name}", operation.name());
@@ -250,10 +215,7 @@ async fn an_idempotency_key_is_visible_ascii() {
     let before = rows(&cast.app).await;
     let long = "k".repeat(256);
     let mut walked = 0;
-    for operation in operations()
-        .iter()
-        .filter(|operation| operation.takes("Idempotency-Key"))
-    {
+    for operation in operations().iter().filter(|operation| operation.takes("Idempotency-Key")) {
         let example = &operation.body.as_ref().expect("it creates from a body").1;
         for key in [&b""[..], b"with a space", b"\xff", b"tab\t", long.as_bytes()] {
             let call = call(&cast, operation).header("idempotency-key", key);

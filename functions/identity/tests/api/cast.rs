@@ -22,32 +22,17 @@ impl Cast {
         let app = app().await;
         let founder = person(&app, "olga").await;
         app.lab().advance(Duration::from_millis(1));
-        let tenant = app
-            .post("/api/v1/tenants")
-            .bearer(&founder.access)
-            .json(&json!({"name": "Workshop"}));
+        let tenant = app.post("/api/v1/tenants").bearer(&founder.access).json(&json!({"name": "Workshop"}));
         let tenant_id = text(&tenant.await.expect(201).json()["id"]);
         let owner = in_tenant(&app, &founder, &tenant_id).await;
         let mut people = vec![(Role::Owner, owner.clone())];
-        for (role, name) in [
-            (Role::Viewer, "vera"),
-            (Role::Member, "mona"),
-            (Role::Admin, "adam"),
-        ] {
+        for (role, name) in [(Role::Viewer, "vera"), (Role::Member, "mona"), (Role::Admin, "adam")] {
             // Ids sort by time: lists are in the order of the cast.
             app.lab().advance(Duration::from_millis(1));
             let user = register(&app, name).await.expect(201).json();
-            let add = app
-                .post(format!("/api/v1/tenants/{tenant_id}/members"))
-                .bearer(&owner.access);
-            add.json(&json!({"email": email(name), "role": role.name()}))
-                .await
-                .expect(201);
-            let someone = Person {
-                name: name.to_owned(),
-                id: text(&user["id"]),
-                ..owner.clone()
-            };
+            let add = app.post(format!("/api/v1/tenants/{tenant_id}/members")).bearer(&owner.access);
+            add.json(&json!({"email": email(name), "role": role.name()})).await.expect(201);
+            let someone = Person { name: name.to_owned(), id: text(&user["id"]), ..owner.clone() };
             people.push((role, in_tenant(&app, &someone, &tenant_id).await));
         }
         app.lab().advance(Duration::from_millis(1));
@@ -55,12 +40,7 @@ impl Cast {
         app.lab().advance(Duration::from_millis(1));
         let outsider = person(&app, "eve").await;
         app.lab().advance(Duration::from_millis(1));
-        Self {
-            app,
-            tenant_id,
-            people,
-            outsider,
-        }
+        Self { app, tenant_id, people, outsider }
     }
 
     /// Whoever has that role.
@@ -87,11 +67,8 @@ impl Cast {
             .json(&json!({"email": email(name), "role": role.name()}))
             .await
             .expect(201);
-        let someone = Person {
-            name: name.to_owned(),
-            id: text(&user["id"]),
-            ..self.who(Role::Owner).clone()
-        };
+        let someone =
+            Person { name: name.to_owned(), id: text(&user["id"]), ..self.who(Role::Owner).clone() };
         in_tenant(&self.app, &someone, &self.tenant_id).await
     }
 }

@@ -20,15 +20,8 @@ impl Browser {
         for cookie in answer.headers.get_all("set-cookie") {
             let (pair, flags) = cookie.to_str().unwrap().split_once("; ").unwrap();
             let (name, value) = pair.split_once('=').unwrap();
-            let max_age = if name == "__Host-gw_access" {
-                900
-            } else {
-                2_592_000
-            };
-            assert_eq!(
-                flags,
-                format!("Path=/; Max-Age={max_age}; HttpOnly; Secure; SameSite=Lax")
-            );
+            let max_age = if name == "__Host-gw_access" { 900 } else { 2_592_000 };
+            assert_eq!(flags, format!("Path=/; Max-Age={max_age}; HttpOnly; Secure; SameSite=Lax"));
             cookies.insert(name.to_owned(), value.to_owned());
         }
         let names: Vec<&str> = cookies.keys().map(String::as_str).collect();
@@ -38,10 +31,7 @@ impl Browser {
         let text = String::from_utf8_lossy(&answer.body);
         assert!(cookies.values().all(|value| !text.contains(value.as_str())));
         assert_eq!(body["token_type"], "Cookie");
-        Self {
-            csrf: body["csrf_token"].as_str().unwrap().to_owned(),
-            cookies,
-        }
+        Self { csrf: body["csrf_token"].as_str().unwrap().to_owned(), cookies }
     }
 
     async fn login(app: &App) -> Self {
@@ -50,11 +40,8 @@ impl Browser {
     }
 
     fn send(&self, call: Call) -> Call {
-        let cookies: Vec<String> = self
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         call.header("cookie", cookies.join("; "))
     }
 }
@@ -66,11 +53,7 @@ async fn an_unsafe_method_needs_the_session_s_csrf_token() {
     let (browser, other) = (Browser::login(&app).await, Browser::login(&app).await);
     let me = browser.send(app.get("/api/v1/me")).await.expect(200);
     assert_eq!(me.json()["username"], "ann");
-    let rename = || {
-        browser
-            .send(app.patch("/api/v1/me"))
-            .json(&json!({"username": "ann2"}))
-    };
+    let rename = || browser.send(app.patch("/api/v1/me")).json(&json!({"username": "ann2"}));
     rename().await.problem(403);
     for wrong in ["", "x", &other.csrf, &browser.csrf[1..]] {
         rename().header("x-csrf-token", wrong).await.problem(403);
@@ -89,26 +72,17 @@ async fn cookies_are_refreshed_and_removed() {
     let call = |path: &str| browser.send(app.post(path)).json(&json!({}));
     call("/api/v1/auth/refresh").await.problem(403);
     app.lab().advance(Duration::from_mins(1));
-    let refreshed = call("/api/v1/auth/refresh")
-        .header("x-csrf-token", browser.csrf.as_str())
-        .await
-        .expect(200);
+    let refreshed =
+        call("/api/v1/auth/refresh").header("x-csrf-token", browser.csrf.as_str()).await.expect(200);
     let next = Browser::of(&refreshed);
-    assert_eq!(
-        next.csrf, browser.csrf,
-        "the CSRF token belongs to the session, open tabs go on"
-    );
+    assert_eq!(next.csrf, browser.csrf, "the CSRF token belongs to the session, open tabs go on");
     assert_ne!(next.cookies, browser.cookies);
 
     let out = || next.send(app.post("/api/v1/auth/logout")).json(&json!({}));
     out().await.problem(403);
     let gone = out().header("x-csrf-token", next.csrf.as_str()).await.expect(204);
-    let removed: Vec<&str> = gone
-        .headers
-        .get_all("set-cookie")
-        .iter()
-        .map(|cookie| cookie.to_str().unwrap())
-        .collect();
+    let removed: Vec<&str> =
+        gone.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap()).collect();
     assert_eq!(
         removed,
         [
@@ -124,9 +98,5 @@ async fn cookies_are_refreshed_and_removed() {
 async fn a_bearer_token_needs_no_csrf_token() {
     let app = app().await;
     let ann = crate::people::person(&app, "ann").await;
-    app.patch("/api/v1/me")
-        .bearer(&ann.access)
-        .json(&json!({"username": "ann2"}))
-        .await
-        .expect(200);
+    app.patch("/api/v1/me").bearer(&ann.access).json(&json!({"username": "ann2"})).await.expect(200);
 }

@@ -41,8 +41,16 @@ async fn every_fault_of_the_configuration_is_told_at_once() {
     let text = error.to_string();
     assert_eq!(text.lines().count(), 1, "{text}");
     for name in [
-        "PUBLIC_URL:", "ALLOWED_ORIGINS:", "AUTH_IDP_MODE:", "VERIFICATION_KEYS_SECRET is", "APP_KEYS_SECRET is",
-        "SIGNING_KEYS_SECRET is", "PEPPER_SECRET is", "IDENTITY_TABLE is", "AUDIT_TABLE is", "EPHEMERAL_TABLE is",
+        "PUBLIC_URL:",
+        "ALLOWED_ORIGINS:",
+        "AUTH_IDP_MODE:",
+        "VERIFICATION_KEYS_SECRET is",
+        "APP_KEYS_SECRET is",
+        "SIGNING_KEYS_SECRET is",
+        "PEPPER_SECRET is",
+        "IDENTITY_TABLE is",
+        "AUDIT_TABLE is",
+        "EPHEMERAL_TABLE is",
         "OUTBOX_TABLE is",
     ] {
         assert!(text.contains(name), "{name} is not told: {text}");

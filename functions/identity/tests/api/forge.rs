@@ -30,11 +30,7 @@ impl Forge {
         let boot = app.lab().boot("identity");
         let name = |var: &str| boot.vars.get(var).unwrap().to_owned();
         let secrets = Secrets::new(&boot.aws, boot.clock.clone());
-        let keys = SigningKeys::new(
-            secrets,
-            name("SIGNING_KEYS_SECRET"),
-            name("VERIFICATION_KEYS_SECRET"),
-        );
+        let keys = SigningKeys::new(secrets, name("SIGNING_KEYS_SECRET"), name("VERIFICATION_KEYS_SECRET"));
         let set = keys.read().await.unwrap();
         let active = set.keys.iter().find(|key| key.state == KeyState::Active).unwrap();
         let pkcs8 = URL_SAFE_NO_PAD.decode(active.private.expose()).unwrap();
@@ -96,10 +92,7 @@ impl Forge {
         let public_text = URL_SAFE_NO_PAD.encode(public);
         vec![
             ("another key", self.foreign()),
-            (
-                "its own key in the header",
-                sign_with(&own, &own_header, &self.claims),
-            ),
+            ("its own key in the header", sign_with(&own, &own_header, &self.claims)),
             ("no algorithm", self.unsigned()),
             ("HS256 with the public key", self.keyed(public)),
             ("HS256 with its text", self.keyed(public_text.as_bytes())),
@@ -154,10 +147,7 @@ impl Forge {
             ("two parts", format!("{}.{}", parts[0], parts[1])),
             ("four parts", format!("{whole}.{}", parts[2])),
             ("padding", format!("{whole}=")),
-            (
-                "claims that are no JSON",
-                format!("{}.e30x.{}", parts[0], parts[2]),
-            ),
+            ("claims that are no JSON", format!("{}.e30x.{}", parts[0], parts[2])),
             ("a long text", "a".repeat(16_000)),
             ("nothing", String::new()),
         ]
@@ -195,19 +185,10 @@ async fn forged_tokens_are_refused_and_all_alike() {
     let forge = Forge::new(&cast.app, &cast.outsider.access).await;
     // What the forger makes is good but for the one thing that is wrong with it.
     me(&forge.with_claims(&json!({}))).await.expect(200);
-    me(&forge.with_header(&json!({"typ": "AT+JWT"})))
-        .await
-        .expect(200);
+    me(&forge.with_header(&json!({"typ": "AT+JWT"}))).await.expect(200);
     let edge = START.seconds() + 30;
-    me(&forge.with_claims(&json!({"iat": edge, "exp": edge + 900})))
-        .await
-        .expect(200);
-    let forged = [
-        forge.wrongly_signed(),
-        forge.wrongly_headed(),
-        forge.wrongly_claimed(),
-        forge.misshapen(),
-    ];
+    me(&forge.with_claims(&json!({"iat": edge, "exp": edge + 900}))).await.expect(200);
+    let forged = [forge.wrongly_signed(), forge.wrongly_headed(), forge.wrongly_claimed(), forge.misshapen()];
     for (case, token) in forged.concat() {
         let answer = me(&token).await;
         assert_eq!(answer.status, 401, "{case}");
@@ -222,14 +203,7 @@ async fn an_unknown_kid_costs_one_read_of_the_keys_per_cool_down() {
     let cast = Cast::new().await;
     let forge = Forge::new(&cast.app, &cast.outsider.access).await;
     let token = forge.with_header(&json!({"kid": "nobody"}));
-    let reads = || {
-        cast.app
-            .lab()
-            .cloud()
-            .calls()
-            .get("secretsmanager:GetSecretValue")
-            .copied()
-    };
+    let reads = || cast.app.lab().cloud().calls().get("secretsmanager:GetSecretValue").copied();
     cast.app.lab().advance(std::time::Duration::from_secs(6));
     let before = reads().expect("secrets were read");
     for _ in 0..20 {

@@ -29,18 +29,12 @@ async fn the_same_request_is_answered_with_the_first_answer() {
         assert_eq!(again.header(header), first.header(header), "{header}");
     }
     // Without the key it is another request, and with the key it is another body.
-    app.post("/api/v1/auth/register")
-        .json(&body("ann", PASSWORD))
-        .await
-        .problem(409);
+    app.post("/api/v1/auth/register").json(&body("ann", PASSWORD)).await.problem(409);
     let other = register(&app, "k-1", &body("bob", PASSWORD)).await.problem(422);
     assert_eq!(other["errors"][0]["pointer"], "Idempotency-Key");
     login(&app, "bob").await.problem(401);
     // Keys belong to who sends them.
-    register(&app, "k-1", &body("bob", PASSWORD))
-        .ip("198.51.100.1")
-        .await
-        .expect(201);
+    register(&app, "k-1", &body("bob", PASSWORD)).ip("198.51.100.1").await.expect(201);
 }
 
 #[tokio::test]
@@ -59,17 +53,13 @@ async fn a_key_has_a_form() {
         let refused = register(&app, key, &body("ann", PASSWORD)).await.problem(422);
         assert_eq!(refused["errors"][0]["pointer"], "Idempotency-Key", "{key}");
     }
-    register(&app, &long[1..], &body("ann", PASSWORD))
-        .await
-        .expect(201);
+    register(&app, &long[1..], &body("ann", PASSWORD)).await.expect(201);
 }
 
 #[tokio::test]
 async fn a_request_that_failed_gives_its_key_back() {
     let app = app().await;
-    register(&app, "k-1", &body("ann", "password123"))
-        .await
-        .problem(422);
+    register(&app, "k-1", &body("ann", "password123")).await.problem(422);
     register(&app, "k-1", &json!({"email": 1})).await.problem(422);
     let made = register(&app, "k-1", &body("ann", PASSWORD)).await.expect(201);
     assert_eq!(made.header("idempotent-replayed"), "");

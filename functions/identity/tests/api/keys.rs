@@ -28,15 +28,8 @@ async fn the_key_set_has_the_key_of_a_new_token_and_the_next_one() {
     for key in keys {
         let mut fields: Vec<&String> = key.as_object().unwrap().keys().collect();
         fields.sort();
-        assert_eq!(
-            fields,
-            ["alg", "crv", "kid", "kty", "use", "x"],
-            "public halves and nothing else"
-        );
-        assert_eq!(
-            (&key["alg"], &key["kty"], &key["use"]),
-            (&"EdDSA".into(), &"OKP".into(), &"sig".into())
-        );
+        assert_eq!(fields, ["alg", "crv", "kid", "kty", "use", "x"], "public halves and nothing else");
+        assert_eq!((&key["alg"], &key["kty"], &key["use"]), (&"EdDSA".into(), &"OKP".into(), &"sig".into()));
     }
 }
 
@@ -45,10 +38,7 @@ async fn private_halves_never_leave() {
     let app = app().await;
     let secret = app.lab().boot("identity");
     let secrets = platform::secrets::Secrets::new(&secret.aws, secret.clock.clone());
-    let text = secrets
-        .get(secret.vars.get("SIGNING_KEYS_SECRET").unwrap())
-        .await
-        .unwrap();
+    let text = secrets.get(secret.vars.get("SIGNING_KEYS_SECRET").unwrap()).await.unwrap();
     let set: identity::signing::KeySet = serde_json::from_str(text.expose()).unwrap();
     for path in [JWKS, DISCOVERY] {
         let answer = app.get(path).await.expect(200);
@@ -100,10 +90,7 @@ async fn salt_and_age_come_from_the_configuration() {
             with(&[("AUTH_JWKS_ETAG_SALT", "2"), ("AUTH_JWKS_MAX_AGE_SECONDS", "60")]).await
         })
         .await;
-    let (one, other) = (
-        plain.get(JWKS).await.expect(200),
-        salted.get(JWKS).await.expect(200),
-    );
+    let (one, other) = (plain.get(JWKS).await.expect(200), salted.get(JWKS).await.expect(200));
     assert_eq!(one.body, other.body);
     assert_ne!(one.header("etag"), other.header("etag"), "every cache asks again");
     assert_eq!(other.header("cache-control"), "public, max-age=60");
@@ -124,10 +111,7 @@ async fn discovery_says_what_is_true() {
     let ann = person(&app, "ann").await;
     assert_eq!(crate::walk::claims(&ann.access)["iss"], *issuer);
     assert_eq!(document["jwks_uri"], format!("{issuer}{JWKS}"));
-    assert_eq!(
-        document["id_token_signing_alg_values_supported"],
-        serde_json::json!(["EdDSA"])
-    );
+    assert_eq!(document["id_token_signing_alg_values_supported"], serde_json::json!(["EdDSA"]));
     for endpoint in ["authorization_endpoint", "token_endpoint", "userinfo_endpoint"] {
         assert!(document[endpoint].is_null(), "there is no {endpoint} yet");
     }
@@ -147,11 +131,7 @@ async fn the_csrf_token_is_that_of_the_session() {
         .iter()
         .map(|cookie| cookie.to_str().unwrap().split(';').next().unwrap())
         .collect();
-    let shown = app
-        .get("/api/v1/auth/csrf")
-        .header("cookie", cookies.join("; "))
-        .await
-        .expect(200);
+    let shown = app.get("/api/v1/auth/csrf").header("cookie", cookies.join("; ")).await.expect(200);
     assert_eq!(shown.header("cache-control"), "no-store");
     assert_eq!(shown.json()["csrf_token"], login.json()["csrf_token"]);
     let other = app.get("/api/v1/auth/csrf").bearer(&ann.access).await.expect(200);
@@ -162,14 +142,8 @@ async fn the_csrf_token_is_that_of_the_session() {
         call.json(&serde_json::json!({"name": "Mill"}))
     };
     make().await.problem(403);
-    make()
-        .header("x-csrf-token", &*text(&other.json()["csrf_token"]))
-        .await
-        .problem(403);
-    make()
-        .header("x-csrf-token", &*text(&shown.json()["csrf_token"]))
-        .await
-        .expect(201);
+    make().header("x-csrf-token", &*text(&other.json()["csrf_token"])).await.problem(403);
+    make().header("x-csrf-token", &*text(&shown.json()["csrf_token"])).await.expect(201);
 }
 
 #[tokio::test]

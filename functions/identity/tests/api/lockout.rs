@@ -59,9 +59,7 @@ async fn a_network_of_ipv6_is_a_whole_64() {
     let app = app().await;
     register(&app, "ann").await.expect(201);
     for n in 0..5 {
-        guess(&app, &format!("2001:db8:0:1::{n}"), "not this one")
-            .await
-            .problem(401);
+        guess(&app, &format!("2001:db8:0:1::{n}"), "not this one").await.problem(401);
     }
     guess(&app, "2001:db8:0:1:ffff::", PASSWORD).await.problem(429);
     guess(&app, "2001:db8:0:2::1", PASSWORD).await.expect(200);
@@ -82,9 +80,7 @@ async fn a_thousand_wrong_passwords_neither_lock_nor_delay_a_known_device() {
     // And from so many networks that the account as a whole is under attack.
     for n in 0..4 {
         for _ in 0..5 {
-            guess(&app, &format!("192.0.2.{n}"), "not this one")
-                .await
-                .problem(401);
+            guess(&app, &format!("192.0.2.{n}"), "not this one").await.problem(401);
         }
     }
     let start = tokio::time::Instant::now();
@@ -95,10 +91,7 @@ async fn a_thousand_wrong_passwords_neither_lock_nor_delay_a_known_device() {
     guess(&app, "203.0.113.200", PASSWORD).await.expect(200);
     let unknown = start.elapsed();
     assert!(known < Duration::from_millis(50), "{known:?}");
-    assert!(
-        unknown >= Duration::from_secs(2),
-        "a device nobody knows waits: {unknown:?}"
-    );
+    assert!(unknown >= Duration::from_secs(2), "a device nobody knows waits: {unknown:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -114,11 +107,7 @@ async fn of_a_hundred_parallel_guesses_five_are_tried() {
     let tried = statuses.get(&401).copied().unwrap_or(0);
     assert!((1..=5).contains(&tried), "{statuses:?}");
     assert_eq!(statuses.get(&429), Some(&(100 - tried)), "{statuses:?}");
-    let events = app
-        .get("/api/v1/me/login-events?limit=100")
-        .bearer(&ann.access)
-        .await
-        .json();
+    let events = app.get("/api/v1/me/login-events?limit=100").bearer(&ann.access).await.json();
     let failures = events["items"].as_array().unwrap();
     let failures = failures.iter().filter(|event| event["outcome"] == "failure");
     assert_eq!(failures.count(), tried);

@@ -22,19 +22,14 @@ async fn verify(app: &App, token: &str) -> Answer {
 }
 
 async fn send_again(app: &App, who: &Person) -> Answer {
-    app.post("/api/v1/me/email/verification")
-        .bearer(&who.access)
-        .await
+    app.post("/api/v1/me/email/verification").bearer(&who.access).await
 }
 
 #[track_caller]
 fn assert_refused(answer: Answer) {
     let problem = answer.problem(422);
     assert_eq!(problem["errors"][0]["pointer"], "/token");
-    assert_eq!(
-        problem["errors"][0]["detail"],
-        "is not valid, or no longer; have a new mail sent"
-    );
+    assert_eq!(problem["errors"][0]["detail"], "is not valid, or no longer; have a new mail sent");
 }
 
 #[tokio::test]
@@ -65,38 +60,24 @@ async fn every_token_that_is_not_good_looks_alike() {
     let post = Post::new(&app).await;
     let ann = person(&app, "ann").await;
     let token = post.token(&ann.email()).await;
-    let forgot = app
-        .post("/api/v1/auth/password/forgot")
-        .json(&json!({"email": ann.email()}))
-        .await;
+    let forgot = app.post("/api/v1/auth/password/forgot").json(&json!({"email": ann.email()})).await;
     forgot.expect(202);
     let reset = post.token(&ann.email()).await;
     let mut flipped = token.clone().into_bytes();
     flipped[40] = if flipped[40] == b'A' { b'B' } else { b'A' };
     let flipped = String::from_utf8(flipped).unwrap();
-    for wrong in [
-        "",
-        "gw_mt_",
-        &token[..token.len() - 1],
-        &flipped,
-        &reset,
-        &ann.refresh,
-    ] {
+    for wrong in ["", "gw_mt_", &token[..token.len() - 1], &flipped, &reset, &ann.refresh] {
         assert_refused(verify(&app, wrong).await);
     }
     app.lab().advance(Duration::from_mins(15));
     assert_refused(verify(&app, &token).await);
 
     let tokens = login(&app, "ann").await.expect(200).json();
-    let ann = Person {
-        access: tokens["access_token"].as_str().unwrap().to_owned(),
-        ..ann
-    };
+    let ann = Person { access: tokens["access_token"].as_str().unwrap().to_owned(), ..ann };
     send_again(&app, &ann).await.expect(202);
     let fresh = post.token(&ann.email()).await;
     assert_ne!(fresh, token);
-    app.lab()
-        .advance(Duration::from_mins(15) - Duration::from_millis(1));
+    app.lab().advance(Duration::from_mins(15) - Duration::from_millis(1));
     verify(&app, &fresh).await.expect(204);
 }
 
@@ -106,10 +87,7 @@ async fn the_token_of_an_erased_account_is_worth_nothing() {
     let post = Post::new(&app).await;
     let ann = person(&app, "ann").await;
     let token = post.token(&ann.email()).await;
-    let gone = app
-        .delete("/api/v1/me")
-        .bearer(&ann.access)
-        .json(&json!({"password": PASSWORD}));
+    let gone = app.delete("/api/v1/me").bearer(&ann.access).json(&json!({"password": PASSWORD}));
     gone.await.expect(204);
     assert_refused(verify(&app, &token).await);
 }
@@ -163,11 +141,7 @@ async fn a_job_that_comes_late_or_twice_does_no_harm() {
     assert_eq!(mails.len(), 2);
     assert_eq!(mails[0], mails[1], "the same token, good for once");
 
-    let token = mails[0]
-        .1
-        .lines()
-        .find(|line| line.starts_with("gw_mt_"))
-        .unwrap();
+    let token = mails[0].1.lines().find(|line| line.starts_with("gw_mt_")).unwrap();
     verify(&app, token).await.expect(204);
     assert!(post.deliver(&jobs).await.is_empty());
     assert_eq!(post.mails(&ann.email()).len(), 2, "a used token is not sent");
@@ -225,15 +199,11 @@ async fn a_mail_that_cannot_be_sent_comes_again() {
 async fn every_fault_of_the_mailer_s_configuration_is_told_at_once() {
     let app = app().await;
     let boot = app.lab().boot("identity-mailer");
-    let vars: Vars = [
-        ("MAIL_FROM".to_owned(), "nobody".to_owned()),
-        ("PUBLIC_URL".to_owned(), "ftp://x".to_owned()),
-    ]
-    .into_iter()
-    .collect();
-    let Err(error) = identity::mailer(Boot { vars, ..boot }).await else {
-        panic!("it starts")
-    };
+    let vars: Vars =
+        [("MAIL_FROM".to_owned(), "nobody".to_owned()), ("PUBLIC_URL".to_owned(), "ftp://x".to_owned())]
+            .into_iter()
+            .collect();
+    let Err(error) = identity::mailer(Boot { vars, ..boot }).await else { panic!("it starts") };
     assert_eq!(error.exit_code(), 78);
     assert_eq!(
         error.to_string(),

@@ -32,11 +32,8 @@ impl Post {
         let table = boot.vars.get("OUTBOX_TABLE").unwrap();
         let mut read_to = self.read_to.lock().unwrap();
         let records = self.lab.cloud().stream_records(table, read_to.as_deref(), 1000);
-        let records: Vec<EventRecord> = records
-            .unwrap()
-            .into_iter()
-            .map(|record| serde_json::from_value(record).unwrap())
-            .collect();
+        let records: Vec<EventRecord> =
+            records.unwrap().into_iter().map(|record| serde_json::from_value(record).unwrap()).collect();
         if let Some(last) = records.last() {
             read_to.clone_from(&last.change.sequence_number);
         }
@@ -44,18 +41,13 @@ impl Post {
             .into_iter()
             .filter(|record| record.event_name == "INSERT")
             .map(|record| record.change.new_image);
-        images
-            .map(|image| OutboxMessage::from_image(image).unwrap().body)
-            .collect()
+        images.map(|image| OutboxMessage::from_image(image).unwrap().body).collect()
     }
 
     /// Delivers these messages; answers which of them the queue would deliver again.
     pub(crate) async fn deliver(&self, bodies: &[String]) -> Vec<usize> {
         let answer = (self.mailer)(event(bodies)).await;
-        let failed = answer
-            .batch_item_failures
-            .into_iter()
-            .map(|failure| failure.item_identifier);
+        let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier);
         failed.map(|id| id.parse().unwrap()).collect()
     }
 

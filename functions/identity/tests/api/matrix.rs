@@ -30,12 +30,7 @@ async fn each_role_gets_as_far_as_the_permission_says() {
             let answer = harmless(&cast, &operation).bearer(token).await;
             let status = operation.check(role.name(), &answer);
             let is_through = !matches!(status, 401 | 403);
-            assert_eq!(
-                is_through,
-                operation.is_granted_to(role),
-                "{} by {role}: {status}",
-                operation.name()
-            );
+            assert_eq!(is_through, operation.is_granted_to(role), "{} by {role}: {status}", operation.name());
             if is_through && operation.body.is_some() {
                 assert_eq!(status, 422, "{} by {role}: the body is read", operation.name());
             }
@@ -59,11 +54,7 @@ async fn nobody_gets_further_without_a_good_token() {
         let is_allowed = |status: u16| operation.permission.is_some() == (status == 401) && status != 403;
         let answer = harmless(&cast, &operation).await;
         let status = operation.check("no token", &answer);
-        assert!(
-            is_allowed(status),
-            "{} without a token: {status}",
-            operation.name()
-        );
+        assert!(is_allowed(status), "{} without a token: {status}", operation.name());
         if status == 401 {
             assert_eq!(answer.header("www-authenticate"), "Bearer");
         }
@@ -82,25 +73,15 @@ async fn what_belongs_to_another_tenant_does_not_exist() {
     let before = rows(&cast.app).await;
     let outsider = &cast.outsider;
     let mut walked = 0;
-    for operation in operations()
-        .iter()
-        .filter(|operation| operation.names_something())
-    {
+    for operation in operations().iter().filter(|operation| operation.names_something()) {
         for (role, other) in [Role::Owner, Role::Viewer].map(|role| (role, cast.who(role))) {
-            let call = cast
-                .app
-                .call(&operation.method, operation.path_about(other))
-                .bearer(&outsider.access);
+            let call = cast.app.call(&operation.method, operation.path_about(other)).bearer(&outsider.access);
             let answer = match &operation.body {
                 Some((_, example)) => call.json(example).await,
                 None => call.await,
             };
             let status = operation.check("another tenant's ids", &answer);
-            let expected = if operation.is_granted_to(Role::Owner) {
-                404
-            } else {
-                403
-            };
+            let expected = if operation.is_granted_to(Role::Owner) { 404 } else { 403 };
             assert_eq!(status, expected, "{} about the {role}", operation.name());
             walked += 1;
         }
@@ -120,9 +101,7 @@ async fn a_change_of_what_was_changed_meanwhile_is_refused() {
             continue;
         }
         for stale in [&b"\"stale\""[..], b"W/\"stale\"", b"\"\xff\"", b""] {
-            let call = cast
-                .app
-                .call(&operation.method, operation.path_about(cast.who(Role::Viewer)));
+            let call = cast.app.call(&operation.method, operation.path_about(cast.who(Role::Viewer)));
             let call = call.bearer(&walk::caller(&cast).access).header("if-match", stale);
             let answer = match &operation.body {
                 Some((_, example)) => call.json(example).await,
@@ -141,44 +120,25 @@ async fn a_change_of_what_was_changed_meanwhile_is_refused() {
 async fn a_cursor_serves_only_the_list_that_it_came_from() {
     let cast = Cast::new().await;
     let cursor_of = async |path: &str, role| {
-        let page = cast
-            .call(role, "GET", format!("{path}?limit=1"))
-            .await
-            .expect(200)
-            .json();
+        let page = cast.call(role, "GET", format!("{path}?limit=1")).await.expect(200).json();
         page["next_cursor"].as_str().map(str::to_owned)
     };
-    let users = cursor_of("/api/v1/users", Role::Operator)
-        .await
-        .expect("more accounts");
-    let members = cursor_of(&cast.members(""), Role::Owner)
-        .await
-        .expect("more members");
+    let users = cursor_of("/api/v1/users", Role::Operator).await.expect("more accounts");
+    let members = cursor_of(&cast.members(""), Role::Owner).await.expect("more members");
     let mut walked = 0;
     for operation in operations().iter().filter(|operation| operation.takes("cursor")) {
         let path = operation.path_about(cast.who(Role::Owner));
-        let foreign = if operation.path == "/api/v1/users" {
-            &members
-        } else {
-            &users
-        };
+        let foreign = if operation.path == "/api/v1/users" { &members } else { &users };
         let broken = format!("{users}x");
         for cursor in [foreign, "x", "", &broken] {
-            let answer = cast
-                .call(Role::Operator, "GET", format!("{path}?cursor={cursor}"))
-                .await;
+            let answer = cast.call(Role::Operator, "GET", format!("{path}?cursor={cursor}")).await;
             let status = operation.check("another list's cursor", &answer);
             assert_eq!(status, 422, "{} with {cursor}", operation.name());
             assert_eq!(answer.json()["errors"][0]["pointer"], "cursor");
         }
         for query in ["limit=0", "limit=101", "limit=x", "limit=1&limit=2", "no_such=1"] {
             let answer = cast.call(Role::Operator, "GET", format!("{path}?{query}")).await;
-            assert_eq!(
-                operation.check(query, &answer),
-                422,
-                "{} with {query}",
-                operation.name()
-            );
+            assert_eq!(operation.check(query, &answer), 422, "{} with {query}", operation.name());
         }
         walked += 1;
     }
@@ -191,24 +151,13 @@ async fn a_cursor_serves_only_the_list_that_it_came_from() {
 
 #[test]
 fn the_public_routes_are_the_committed_ones() {
-    let committed: Vec<&str> = include_str!("../../../../openapi/public-routes.txt")
-        .lines()
-        .collect();
+    let committed: Vec<&str> = include_str!("../../../../openapi/public-routes.txt").lines().collect();
     assert!(committed.is_sorted(), "openapi/public-routes.txt is sorted");
     let operations = operations();
     let paths: BTreeSet<&str> = operations.iter().map(|operation| &*operation.path).collect();
     let is_ours = |line: &&&str| line.split_once(' ').is_some_and(|(_, path)| paths.contains(path));
-    let committed: BTreeSet<String> = committed
-        .iter()
-        .filter(is_ours)
-        .map(ToString::to_string)
-        .collect();
-    let public = operations
-        .iter()
-        .filter(|operation| operation.permission.is_none());
+    let committed: BTreeSet<String> = committed.iter().filter(is_ours).map(ToString::to_string).collect();
+    let public = operations.iter().filter(|operation| operation.permission.is_none());
     let public: BTreeSet<String> = public.map(Operation::name).collect();
-    assert_eq!(
-        public, committed,
-        "openapi/public-routes.txt says who needs no token"
-    );
+    assert_eq!(public, committed, "openapi/public-routes.txt says who needs no token");
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cast::{Cast, in_tenant, text},
-    people::{email, login, register},
+    people::{app, email, login, person, register},
     rows::{rows, table},
 };
 
@@ -31,43 +31,25 @@ async fn a_member_comes_changes_and_goes() {
     assert_eq!(added.json()["role"], "viewer");
     assert_rule(&add().await.problem(409), "already_member");
 
-    let list = cast
-        .call(Role::Viewer, "GET", cast.members(""))
-        .await
-        .expect(200)
-        .json();
+    let list = cast.call(Role::Viewer, "GET", cast.members("")).await.expect(200).json();
     assert_eq!(list["items"].as_array().unwrap().len(), 5);
-    let seen = cast
-        .call(Role::Viewer, "GET", cast.members(&bob))
-        .await
-        .expect(200);
+    let seen = cast.call(Role::Viewer, "GET", cast.members(&bob)).await.expect(200);
     assert_eq!(seen.header("etag"), added.header("etag"));
     let known = cast.call(Role::Viewer, "GET", cast.members(&bob));
-    known
-        .header("if-none-match", seen.header("etag"))
-        .await
-        .expect(304);
+    known.header("if-none-match", seen.header("etag")).await.expect(304);
 
     let change = |role: &str| {
         let call = cast.call(Role::Admin, "PATCH", cast.members(&bob));
-        call.header("if-match", seen.header("etag"))
-            .json(&json!({"role": role}))
+        call.header("if-match", seen.header("etag")).json(&json!({"role": role}))
     };
     let changed = change("member").await.expect(200);
     assert_eq!(changed.json()["role"], "member");
     change("viewer").await.problem(412);
-    let remove = |tag: &str| {
-        cast.call(Role::Admin, "DELETE", cast.members(&bob))
-            .header("if-match", tag)
-    };
+    let remove = |tag: &str| cast.call(Role::Admin, "DELETE", cast.members(&bob)).header("if-match", tag);
     remove(seen.header("etag")).await.problem(412);
     remove(changed.header("etag")).await.expect(204);
-    cast.call(Role::Admin, "GET", cast.members(&bob))
-        .await
-        .problem(404);
-    cast.call(Role::Admin, "DELETE", cast.members(&bob))
-        .await
-        .problem(404);
+    cast.call(Role::Admin, "GET", cast.members(&bob)).await.problem(404);
+    cast.call(Role::Admin, "DELETE", cast.members(&bob)).await.problem(404);
     let entries = table(&rows(&cast.app).await, "audit").len() - before;
     assert_eq!(entries, 3, "add, change, remove");
     add().await.expect(201);
@@ -80,26 +62,18 @@ async fn only_accounts_are_added_and_only_to_roles_of_the_tenant() {
         let call = cast.call(role, "POST", cast.members(""));
         call.json(&json!({"email": email, "role": given}))
     };
-    let unknown = add(Role::Admin, "nobody@example.com", "viewer")
-        .await
-        .problem(422);
+    let unknown = add(Role::Admin, "nobody@example.com", "viewer").await.problem(422);
     assert_eq!(unknown["errors"][0]["pointer"], "/email");
     for role in ["operator", "root", "Owner", ""] {
-        let refused = add(Role::Operator, &cast.outsider.email(), role)
-            .await
-            .problem(422);
+        let refused = add(Role::Operator, &cast.outsider.email(), role).await.problem(422);
         assert_eq!(refused["errors"][0]["pointer"], "/role", "{role}");
     }
     let vera = cast.members(&cast.who(Role::Viewer).id);
     let raised = cast.call(Role::Operator, "PATCH", vera);
     raised.json(&json!({"role": "operator"})).await.problem(422);
 
-    add(Role::Admin, &cast.outsider.email(), "owner")
-        .await
-        .problem(403);
-    add(Role::Owner, &cast.outsider.email(), "owner")
-        .await
-        .expect(201);
+    add(Role::Admin, &cast.outsider.email(), "owner").await.problem(403);
+    add(Role::Owner, &cast.outsider.email(), "owner").await.expect(201);
 }
 
 #[tokio::test]
@@ -115,17 +89,10 @@ async fn admins_do_not_touch_owners_nor_make_them() {
     change(&adam, "owner").await.problem(403);
     cast.call(Role::Admin, "DELETE", &*olga).await.problem(403);
     // An operator may, but not leave the tenant without one.
-    assert_rule(
-        &cast.call(Role::Operator, "DELETE", &*olga).await.problem(409),
-        "last_owner",
-    );
-    let demotion = cast
-        .call(Role::Owner, "PATCH", &*olga)
-        .json(&json!({"role": "admin"}));
+    assert_rule(&cast.call(Role::Operator, "DELETE", &*olga).await.problem(409), "last_owner");
+    let demotion = cast.call(Role::Owner, "PATCH", &*olga).json(&json!({"role": "admin"}));
     assert_rule(&demotion.await.problem(409), "last_owner");
-    let promotion = cast
-        .call(Role::Operator, "PATCH", &*adam)
-        .json(&json!({"role": "owner"}));
+    let promotion = cast.call(Role::Operator, "PATCH", &*adam).json(&json!({"role": "owner"}));
     promotion.await.expect(200);
     cast.call(Role::Owner, "DELETE", &*olga).await.expect(204);
 }
@@ -136,25 +103,13 @@ async fn the_account_that_a_tenant_was_made_with_stays_its_owner() {
     let eve = &cast.outsider;
     let members = format!("/api/v1/tenants/{}/members", eve.tenant_id);
     let add = cast.app.post(&*members).bearer(&eve.access);
-    add.json(&json!({"email": email("adam"), "role": "owner"}))
-        .await
-        .expect(201);
+    add.json(&json!({"email": email("adam"), "role": "owner"})).await.expect(201);
     let adam = in_tenant(&cast.app, cast.who(Role::Admin), &eve.tenant_id).await;
     let founder = format!("{members}/{}", eve.id);
-    assert_rule(
-        &cast.app.delete(&*founder).bearer(&adam.access).await.problem(409),
-        "founder",
-    );
-    let demotion = cast
-        .app
-        .patch(&*founder)
-        .bearer(&adam.access)
-        .json(&json!({"role": "admin"}));
+    assert_rule(&cast.app.delete(&*founder).bearer(&adam.access).await.problem(409), "founder");
+    let demotion = cast.app.patch(&*founder).bearer(&adam.access).json(&json!({"role": "admin"}));
     assert_rule(&demotion.await.problem(409), "founder");
-    let guest = cast
-        .app
-        .delete(format!("{members}/{}", adam.id))
-        .bearer(&eve.access);
+    let guest = cast.app.delete(format!("{members}/{}", adam.id)).bearer(&eve.access);
     guest.await.expect(204);
     login(&cast.app, "eve").await.expect(200);
 }
@@ -173,9 +128,7 @@ async fn tokens_with_the_old_role_die_within_five_seconds() {
     me(&adam.access).await.expect(200);
 
     cast.app.lab().advance(Duration::from_millis(1));
-    let demotion = cast
-        .call(Role::Owner, "PATCH", &*path)
-        .json(&json!({"role": "viewer"}));
+    let demotion = cast.call(Role::Owner, "PATCH", &*path).json(&json!({"role": "viewer"}));
     demotion.await.expect(200);
     cast.app.lab().advance(Duration::from_secs(5));
     me(&adam.access).await.problem(401);
@@ -194,11 +147,7 @@ async fn tokens_with_the_old_role_die_within_five_seconds() {
 
 /// Who owns the tenant, as its rows say.
 async fn owners(cast: &Cast) -> (Vec<String>, u64) {
-    let list = cast
-        .call(Role::Operator, "GET", cast.members(""))
-        .await
-        .expect(200)
-        .json();
+    let list = cast.call(Role::Operator, "GET", cast.members("")).await.expect(200).json();
     let members = list["items"].as_array().unwrap();
     let owners = members.iter().filter(|member| member["role"] == "owner");
     let rows = rows(&cast.app).await;
@@ -261,25 +210,24 @@ async fn parallel_additions_of_one_account_make_one_member() {
     let calls = (0..20).map(|n| {
         let role = ["viewer", "owner"][n % 2];
         let call = cast.call(Role::Owner, "POST", cast.members(""));
-        tokio::spawn(
-            call.json(&json!({"email": email("eve"), "role": role}))
-                .into_future(),
-        )
+        tokio::spawn(call.json(&json!({"email": email("eve"), "role": role})).into_future())
     });
     let answers = futures_util::future::join_all(calls).await;
-    let statuses: Vec<u16> = answers
-        .into_iter()
-        .map(|answer| answer.unwrap().status.as_u16())
-        .collect();
-    assert_eq!(
-        statuses.iter().filter(|status| **status == 201).count(),
-        1,
-        "{statuses:?}"
-    );
-    assert!(
-        statuses.iter().all(|status| matches!(status, 201 | 409)),
-        "{statuses:?}"
-    );
+    let statuses: Vec<u16> = answers.into_iter().map(|answer| answer.unwrap().status.as_u16()).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 201 | 409)), "{statuses:?}");
     let (now, counted) = owners(&cast).await;
     assert_eq!(now.len() as u64, counted);
+}
+
+#[tokio::test]
+async fn members_go_by_the_names_that_their_accounts_have_now() {
+    let app = app().await;
+    let ann = person(&app, "ann").await;
+    app.patch("/api/v1/me").bearer(&ann.access).json(&json!({"username": "anna"})).await.expect(200);
+    let path = format!("/api/v1/tenants/{}/members", ann.tenant_id);
+    let list = app.get(&path).bearer(&ann.access).await.expect(200).json();
+    assert_eq!(list["items"][0]["username"], "anna");
+    let member = app.get(format!("{path}/{}", ann.id)).bearer(&ann.access).await.expect(200).json();
+    assert_eq!(member["username"], "anna");
 }

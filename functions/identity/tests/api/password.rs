@@ -90,20 +90,13 @@ async fn a_wrong_current_password_counts_like_a_failed_login() {
     let locked = change(&app, &ann, PASSWORD, NEW).await.expect(429);
     assert_eq!(locked.header("retry-after"), "900");
     login(&app, "ann").await.problem(429);
-    let events = app
-        .get("/api/v1/me/login-events")
-        .bearer(&ann.access)
-        .await
-        .json();
+    let events = app.get("/api/v1/me/login-events").bearer(&ann.access).await.json();
     let failures = events["items"].as_array().unwrap();
     let failures = failures.iter().filter(|event| event["outcome"] == "failure");
     assert_eq!(failures.count(), 5);
     app.lab().advance(Duration::from_mins(15));
     let ann = Person {
-        access: login(&app, "ann").await.expect(200).json()["access_token"]
-            .as_str()
-            .unwrap()
-            .to_owned(),
+        access: login(&app, "ann").await.expect(200).json()["access_token"].as_str().unwrap().to_owned(),
         ..ann
     };
     change(&app, &ann, PASSWORD, NEW).await.expect(204);
@@ -125,19 +118,14 @@ async fn a_reset_sets_the_password_ends_every_session_and_verifies_the_address()
     assert_eq!(weak["errors"][0]["pointer"], "/password");
     reset(&app, &token, NEW).await.expect(204);
 
-    let again = reset(&app, &token, "another purple otter sings")
-        .await
-        .problem(422);
+    let again = reset(&app, &token, "another purple otter sings").await.problem(422);
     assert_eq!(again["errors"][0]["pointer"], "/token");
     refresh(&app, &json!(ann.refresh)).await.problem(401);
     app.lab().advance(Duration::from_secs(5));
     app.get("/api/v1/me").bearer(&ann.access).await.problem(401);
     login_with(&app, "ann", PASSWORD).await.problem(401);
     let tokens = login_with(&app, "ann", NEW).await.expect(200).json();
-    let me = app
-        .get("/api/v1/me")
-        .bearer(tokens["access_token"].as_str().unwrap())
-        .await;
+    let me = app.get("/api/v1/me").bearer(tokens["access_token"].as_str().unwrap()).await;
     assert_eq!(me.json()["email_verified"], true);
 }
 
@@ -156,22 +144,15 @@ async fn tokens_from_before_the_last_password_are_worth_nothing() {
     app.lab().advance(Duration::from_secs(1));
     reset(&app, &tokens[1], NEW).await.expect(204);
     for token in [&tokens[0], &tokens[1], &verification, &"gw_mt_x".to_owned()] {
-        let refused = reset(&app, token, "another purple otter sings")
-            .await
-            .problem(422);
+        let refused = reset(&app, token, "another purple otter sings").await.problem(422);
         assert_eq!(refused["errors"][0]["pointer"], "/token");
-        assert_eq!(
-            refused["errors"][0]["detail"],
-            "is not valid, or no longer; have a new mail sent"
-        );
+        assert_eq!(refused["errors"][0]["detail"], "is not valid, or no longer; have a new mail sent");
     }
     app.lab().advance(Duration::from_secs(1));
     forgot(&app, &ann.email()).await.expect(202);
     let late = post.token(&ann.email()).await;
     app.lab().advance(Duration::from_mins(15));
-    reset(&app, &late, "another purple otter sings")
-        .await
-        .problem(422);
+    reset(&app, &late, "another purple otter sings").await.problem(422);
     login_with(&app, "ann", NEW).await.expect(200);
 }
 
@@ -227,16 +208,9 @@ async fn of_fifty_parallel_resets_one_is_made() {
         tokio::spawn(app.post("/api/v1/auth/password/reset").json(&body).into_future())
     });
     let answers = futures_util::future::join_all(calls).await;
-    let statuses: Vec<u16> = answers
-        .into_iter()
-        .map(|answer| answer.unwrap().status.as_u16())
-        .collect();
+    let statuses: Vec<u16> = answers.into_iter().map(|answer| answer.unwrap().status.as_u16()).collect();
     let made: Vec<usize> = (0..50).filter(|n| statuses[*n] == 204).collect();
     assert_eq!(made.len(), 1, "{statuses:?}");
-    assert_eq!(
-        statuses.iter().filter(|status| **status == 422).count(),
-        49,
-        "{statuses:?}"
-    );
+    assert_eq!(statuses.iter().filter(|status| **status == 422).count(), 49, "{statuses:?}");
     login_with(&app, "ann", &password(made[0])).await.expect(200);
 }

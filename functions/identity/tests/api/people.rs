@@ -40,9 +40,7 @@ pub(crate) async fn register(app: &App, name: &str) -> Answer {
 
 /// Logs `name` in.
 pub(crate) async fn login(app: &App, name: &str) -> Answer {
-    app.post("/api/v1/auth/login")
-        .json(&json!({"email": email(name), "password": PASSWORD}))
-        .await
+    app.post("/api/v1/auth/login").json(&json!({"email": email(name), "password": PASSWORD})).await
 }
 
 /// Registers `name` and logs them in.

@@ -12,9 +12,7 @@ async fn fifty_parallel_refreshes_get_one_pair() {
     let ann = person(&app, "ann").await;
     app.lab().advance(Duration::from_mins(5));
     let calls = (0..50).map(|_| {
-        let call = app
-            .post("/api/v1/auth/refresh")
-            .json(&json!({"refresh_token": ann.refresh}));
+        let call = app.post("/api/v1/auth/refresh").json(&json!({"refresh_token": ann.refresh}));
         tokio::spawn(call.into_future())
     });
     let mut bodies = HashSet::new();
@@ -24,16 +22,11 @@ async fn fifty_parallel_refreshes_get_one_pair() {
     assert_eq!(bodies.len(), 1, "all answers are identical");
 
     app.lab().advance(Duration::from_secs(11));
-    let replay = app
-        .post("/api/v1/auth/refresh")
-        .json(&json!({"refresh_token": ann.refresh}))
-        .await;
+    let replay = app.post("/api/v1/auth/refresh").json(&json!({"refresh_token": ann.refresh})).await;
     replay.problem(401);
     let successor: serde_json::Value = serde_json::from_slice(bodies.iter().next().unwrap()).unwrap();
-    let after = app
-        .post("/api/v1/auth/refresh")
-        .json(&json!({"refresh_token": successor["refresh_token"]}))
-        .await;
+    let after =
+        app.post("/api/v1/auth/refresh").json(&json!({"refresh_token": successor["refresh_token"]})).await;
     after.problem(401);
     let access = successor["access_token"].as_str().unwrap();
     app.lab().advance(Duration::from_secs(5));
@@ -48,18 +41,7 @@ async fn a_hundred_parallel_registrations_of_one_address_make_one_account() {
         tokio::spawn(app.post("/api/v1/auth/register").json(&body).into_future())
     });
     let answers = futures_util::future::join_all(calls).await;
-    let statuses: Vec<u16> = answers
-        .into_iter()
-        .map(|answer| answer.unwrap().status.as_u16())
-        .collect();
-    assert_eq!(
-        statuses.iter().filter(|status| **status == 201).count(),
-        1,
-        "{statuses:?}"
-    );
-    assert_eq!(
-        statuses.iter().filter(|status| **status == 409).count(),
-        99,
-        "{statuses:?}"
-    );
+    let statuses: Vec<u16> = answers.into_iter().map(|answer| answer.unwrap().status.as_u16()).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 99, "{statuses:?}");
 }

@@ -42,9 +42,7 @@ fn write(value: &AttributeValue) -> String {
 /// The rows of the table whose name has `part` in it.
 pub(crate) fn table<'a>(rows: &'a Rows, part: &str) -> &'a BTreeSet<String> {
     let found = rows.iter().find(|(name, _)| name.to_lowercase().contains(part));
-    found
-        .unwrap_or_else(|| panic!("no table {part} among {:?}", rows.keys()))
-        .1
+    found.unwrap_or_else(|| panic!("no table {part} among {:?}", rows.keys())).1
 }
 
 /// Requires that two dumps are the same; names the rows that differ.

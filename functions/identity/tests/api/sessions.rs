@@ -44,10 +44,7 @@ async fn one_sees_one_s_own_sessions_newest_first() {
     assert_eq!(found.len(), 2);
     assert_eq!(found[0]["user_agent"], "Lynx/2.9");
     assert_eq!(found[0]["ip"], "2001:db8::7");
-    assert_eq!(
-        (&found[0]["is_current"], &found[1]["is_current"]),
-        (&json!(false), &json!(true))
-    );
+    assert_eq!((&found[0]["is_current"], &found[1]["is_current"]), (&json!(false), &json!(true)));
     assert_eq!(found[0]["kind"], "token");
     assert_eq!(found[1]["tenant_id"], ann.tenant_id);
     assert!(found.iter().all(|session| session["family"].is_null()));
@@ -66,12 +63,7 @@ async fn pages_go_on_where_they_ended() {
         let mut seen = Vec::new();
         let mut query = "?limit=2".to_owned();
         loop {
-            let page = app
-                .get(format!("{path}{query}"))
-                .bearer(&ann.access)
-                .await
-                .expect(200)
-                .json();
+            let page = app.get(format!("{path}{query}")).bearer(&ann.access).await.expect(200).json();
             let items = page["items"].as_array().unwrap();
             seen.extend(items.iter().map(|item| text(item, "id").to_owned()));
             match page["next_cursor"].as_str() {
@@ -84,11 +76,7 @@ async fn pages_go_on_where_they_ended() {
         sorted.reverse();
         assert_eq!((seen.len(), &seen), (3, &sorted), "{list}");
 
-        let foreign = if list == "sessions" {
-            "login-events"
-        } else {
-            "sessions"
-        };
+        let foreign = if list == "sessions" { "login-events" } else { "sessions" };
         let cursor = query.split_once("cursor=").unwrap().1;
         for (query, pointer) in [
             ("limit=0".to_owned(), "limit"),
@@ -96,17 +84,10 @@ async fn pages_go_on_where_they_ended() {
             ("cursor=x".to_owned(), "cursor"),
             ("sort=ip".to_owned(), "sort"),
         ] {
-            let refused = app
-                .get(format!("{path}?{query}"))
-                .bearer(&ann.access)
-                .await
-                .problem(422);
+            let refused = app.get(format!("{path}?{query}")).bearer(&ann.access).await.problem(422);
             assert_eq!(refused["errors"][0]["pointer"], pointer);
         }
-        app.get(format!("/api/v1/me/{foreign}?cursor={cursor}"))
-            .bearer(&ann.access)
-            .await
-            .problem(422);
+        app.get(format!("/api/v1/me/{foreign}?cursor={cursor}")).bearer(&ann.access).await.problem(422);
     }
 }
 
@@ -120,27 +101,17 @@ async fn a_session_can_be_ended_from_another() {
     let path = format!("/api/v1/me/sessions/{id}");
 
     let ended = app.delete(path.clone()).bearer(&ann.access).await.expect(204);
-    assert!(
-        ended.headers.get("set-cookie").is_none(),
-        "one's own cookies are good"
-    );
+    assert!(ended.headers.get("set-cookie").is_none(), "one's own cookies are good");
     app.delete(path).bearer(&ann.access).await.problem(404);
     assert_eq!(sessions(&app, &ann.access).await.len(), 1);
     assert_eq!(refresh(&app, text(&other, "refresh_token")).await, 401);
     app.lab().advance(Duration::from_secs(5));
-    app.get("/api/v1/me")
-        .bearer(text(&other, "access_token"))
-        .await
-        .problem(401);
+    app.get("/api/v1/me").bearer(text(&other, "access_token")).await.problem(401);
     app.get("/api/v1/me").bearer(&ann.access).await.expect(200);
 
     // One's own, too.
     let own = text(&sessions(&app, &ann.access).await[0], "id").to_owned();
-    let ended = app
-        .delete(format!("/api/v1/me/sessions/{own}"))
-        .bearer(&ann.access)
-        .await
-        .expect(204);
+    let ended = app.delete(format!("/api/v1/me/sessions/{own}")).bearer(&ann.access).await.expect(204);
     assert_eq!(ended.headers.get_all("set-cookie").iter().count(), 2);
     assert_eq!(refresh(&app, &ann.refresh).await, 401);
 }
@@ -150,16 +121,8 @@ async fn other_people_s_sessions_do_not_exist() {
     let app = app().await;
     let (ann, bob) = (person(&app, "ann").await, person(&app, "bob").await);
     let id = text(&sessions(&app, &bob.access).await[0], "id").to_owned();
-    for id in [
-        id.as_str(),
-        "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17",
-        "x",
-        &id.to_uppercase(),
-    ] {
-        app.delete(format!("/api/v1/me/sessions/{id}"))
-            .bearer(&ann.access)
-            .await
-            .problem(404);
+    for id in [id.as_str(), "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17", "x", &id.to_uppercase()] {
+        app.delete(format!("/api/v1/me/sessions/{id}")).bearer(&ann.access).await.problem(404);
     }
     assert_eq!(refresh(&app, &bob.refresh).await, 200);
 }
@@ -169,11 +132,7 @@ async fn all_sessions_can_be_ended_at_once() {
     let app = app().await;
     let (ann, bob) = (person(&app, "ann").await, person(&app, "bob").await);
     let other = elsewhere(&app, "ann", "198.51.100.1").await;
-    let ended = app
-        .delete("/api/v1/me/sessions")
-        .bearer(&ann.access)
-        .await
-        .expect(204);
+    let ended = app.delete("/api/v1/me/sessions").bearer(&ann.access).await.expect(204);
     assert_eq!(ended.headers.get_all("set-cookie").iter().count(), 2);
     assert_eq!(refresh(&app, &ann.refresh).await, 401);
     assert_eq!(refresh(&app, text(&other, "refresh_token")).await, 401);
@@ -181,11 +140,7 @@ async fn all_sessions_can_be_ended_at_once() {
     app.get("/api/v1/me").bearer(&ann.access).await.problem(401);
     app.get("/api/v1/me").bearer(&bob.access).await.expect(200);
     let fresh = login(&app, "ann").await.expect(200).json();
-    assert_eq!(
-        sessions(&app, text(&fresh, "access_token")).await.len(),
-        1,
-        "the dead are not listed"
-    );
+    assert_eq!(sessions(&app, text(&fresh, "access_token")).await.len(), 1, "the dead are not listed");
 }
 
 #[tokio::test]

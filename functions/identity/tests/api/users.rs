@@ -15,28 +15,17 @@ use crate::{
 async fn operators_see_everybody_and_admins_their_members() {
     let cast = Cast::new().await;
     let list = async |role, query: &str| {
-        let page = cast
-            .call(role, "GET", format!("/api/v1/users?{query}"))
-            .await
-            .expect(200);
+        let page = cast.call(role, "GET", format!("/api/v1/users?{query}")).await.expect(200);
         assert_eq!(page.header("cache-control"), "no-store");
         page.json()
     };
     let names = |page: &serde_json::Value| -> Vec<String> {
-        page["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|user| text(&user["username"]))
-            .collect()
+        page["items"].as_array().unwrap().iter().map(|user| text(&user["username"])).collect()
     };
     let all = list(Role::Operator, "").await;
     assert_eq!(names(&all), ["olga", "vera", "mona", "adam", "operator", "eve"]);
     assert!(!all.to_string().contains("password"), "no password is shown");
-    assert_eq!(
-        names(&list(Role::Admin, "").await),
-        ["olga", "vera", "mona", "adam"]
-    );
+    assert_eq!(names(&list(Role::Admin, "").await), ["olga", "vera", "mona", "adam"]);
 
     let mut walked = Vec::new();
     let mut query = "limit=1".to_owned();
@@ -59,21 +48,13 @@ async fn an_account_is_shown_to_those_who_see_it_in_the_list() {
     let seen = cast.call(Role::Admin, "GET", path(&vera.id)).await.expect(200);
     assert_eq!(seen.json()["email"], email("vera"));
     let known = cast.call(Role::Admin, "GET", path(&vera.id));
-    known
-        .header("if-none-match", seen.header("etag"))
-        .await
-        .expect(304);
-    for stranger in [
-        &cast.outsider.id,
-        &cast.who(Role::Operator).id,
-        "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17",
-        "x",
-    ] {
+    known.header("if-none-match", seen.header("etag")).await.expect(304);
+    for stranger in
+        [&cast.outsider.id, &cast.who(Role::Operator).id, "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17", "x"]
+    {
         cast.call(Role::Admin, "GET", path(stranger)).await.problem(404);
     }
-    cast.call(Role::Operator, "GET", path(&cast.outsider.id))
-        .await
-        .expect(200);
+    cast.call(Role::Operator, "GET", path(&cast.outsider.id)).await.expect(200);
 }
 
 #[tokio::test]
@@ -132,11 +113,7 @@ async fn a_username_moves_with_its_claim() {
     assert_eq!(renamed.json()["username"], "Eva");
     let path = format!("/api/v1/users/{}", eve.id);
     let read = cast.call(Role::Operator, "GET", path.clone()).await.expect(200);
-    assert_eq!(
-        read.header("etag"),
-        renamed.header("etag"),
-        "the answer's tag is the current one"
-    );
+    assert_eq!(read.header("etag"), renamed.header("etag"), "the answer's tag is the current one");
     let second = cast
         .call(Role::Operator, "PATCH", path)
         .header("if-match", renamed.header("etag"))
@@ -145,16 +122,8 @@ async fn a_username_moves_with_its_claim() {
     // The old name is free, the new one is not.
     person(&cast.app, "eve2").await;
     let free = json!({"email": email("new"), "username": "eve", "password": "correct horse battery staple"});
-    cast.app
-        .post("/api/v1/auth/register")
-        .json(&free)
-        .await
-        .expect(201);
+    cast.app.post("/api/v1/auth/register").json(&free).await.expect(201);
     let taken =
         json!({"email": email("newer"), "username": "eva", "password": "correct horse battery staple"});
-    cast.app
-        .post("/api/v1/auth/register")
-        .json(&taken)
-        .await
-        .problem(409);
+    cast.app.post("/api/v1/auth/register").json(&taken).await.problem(409);
 }

@@ -45,9 +45,7 @@ impl Operation {
             path: path.to_owned(),
             permission: (permission != "public").then(|| permission.parse().unwrap()),
             body: operation.get("requestBody").map(|body| read_body(document, body)),
-            parameters: parameters
-                .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
-                .collect(),
+            parameters: parameters.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect(),
             statuses: responses.keys().cloned().collect(),
         }
     }
@@ -69,8 +67,7 @@ impl Operation {
 
     /// Whether the table of permissions lets a role call it.
     pub(crate) fn is_granted_to(&self, role: Role) -> bool {
-        self.permission
-            .is_none_or(|permission| permission.granted_to(role))
+        self.permission.is_none_or(|permission| permission.granted_to(role))
     }
 
     /// Its path about somebody and their tenant and session.
@@ -119,12 +116,7 @@ fn read_body(document: &Value, body: &Value) -> (Vec<String>, Value) {
     let name = schema["$ref"].as_str().expect("bodies are named types");
     let name = name.rsplit('/').next().unwrap();
     let schema = &document["components"]["schemas"][name];
-    let fields = schema["properties"]
-        .as_object()
-        .unwrap()
-        .keys()
-        .cloned()
-        .collect();
+    let fields = schema["properties"].as_object().unwrap().keys().cloned().collect();
     assert!(schema["example"].is_object(), "{name} has an example");
     (fields, schema["example"].clone())
 }

@@ -23,21 +23,14 @@ pub(crate) async fn ready_app() -> App {
 /// What identity does at its first start.
 pub(crate) async fn make_keys(lab: &Lab) {
     let secrets = Secrets::new(&lab.cloud().sdk_config(), lab.clock().clone());
-    let secret = lab
-        .boot("ops")
-        .vars
-        .get("VERIFICATION_KEYS_SECRET")
-        .unwrap()
-        .to_owned();
+    let secret = lab.boot("ops").vars.get("VERIFICATION_KEYS_SECRET").unwrap().to_owned();
     let version = uuid::Uuid::from_u128(1);
     secrets.put(&secret, version, r#"{"keys":[]}"#).await.unwrap();
 }
 
 /// The same boot with a variable set otherwise.
 pub(crate) fn with(boot: Boot, name: &str, value: &str) -> Boot {
-    let given = VARS
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), boot.vars.get(name)?.to_owned())));
+    let given = VARS.iter().filter_map(|name| Some(((*name).to_owned(), boot.vars.get(name)?.to_owned())));
     let vars: Vars = given.chain([(name.to_owned(), value.to_owned())]).collect();
     Boot { vars, ..boot }
 }

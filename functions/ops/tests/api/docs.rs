@@ -6,19 +6,12 @@ use crate::boots::ready_app;
 
 const NOTICE: &str = include_str!("../../assets/NOTICE");
 const PAGE: &str = include_str!("../../assets/docs.html");
-const FILES: [&str; 4] = [
-    "swagger-ui.css",
-    "swagger-ui-bundle.js",
-    "favicon-32x32.png",
-    "docs.js",
-];
+const FILES: [&str; 4] = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "docs.js"];
 
 /// The values of the page's `src` and `href`.
 fn references() -> Vec<&'static str> {
     let values = PAGE.split(['<', ' ']).filter_map(|part| {
-        let value = part
-            .strip_prefix("src=\"")
-            .or_else(|| part.strip_prefix("href=\""))?;
+        let value = part.strip_prefix("src=\"").or_else(|| part.strip_prefix("href=\""))?;
         value.split('"').next()
     });
     values.collect()
@@ -56,10 +49,7 @@ async fn the_page_runs_nothing_inline() {
     let app = ready_app().await;
     let page = app.get("/docs").await;
     let policy = page.header("content-security-policy");
-    assert!(
-        policy.starts_with("default-src 'none'; script-src 'self';"),
-        "{policy}"
-    );
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     assert!(!PAGE.contains("<style") && !PAGE.contains("style=") && !PAGE.contains(" on"));
     let scripts = PAGE.matches("<script").count();
@@ -69,12 +59,7 @@ async fn the_page_runs_nothing_inline() {
 #[tokio::test]
 async fn files_are_what_they_were_when_they_were_vendored() {
     let app = ready_app().await;
-    let version = NOTICE
-        .strip_prefix("Swagger UI ")
-        .unwrap()
-        .split(',')
-        .next()
-        .unwrap();
+    let version = NOTICE.strip_prefix("Swagger UI ").unwrap().split(',').next().unwrap();
     for file in &FILES[..3] {
         // Immutable, so the page must ask for another URL when they change.
         assert!(PAGE.contains(&format!("docs/{file}?v={version}\"")), "{file}");
@@ -106,21 +91,13 @@ async fn a_file_goes_out_compressed_to_who_can_read_that() {
     let app = ready_app().await;
     for file in &FILES[..2] {
         let path = format!("/docs/{file}");
-        let packed = app
-            .get(&path)
-            .header("accept-encoding", "gzip, br")
-            .await
-            .expect(200);
+        let packed = app.get(&path).header("accept-encoding", "gzip, br").await.expect(200);
         let plain = app.get(&path).await.expect(200);
         assert_eq!(packed.header("content-encoding"), "gzip");
         assert!(packed.body.starts_with(&[0x1f, 0x8b]));
         assert_eq!(plain.header("content-encoding"), "");
         assert!(plain.body.len() > 3 * packed.body.len());
-        assert_ne!(
-            packed.header("etag"),
-            plain.header("etag"),
-            "each form has its own tag"
-        );
+        assert_ne!(packed.header("etag"), plain.header("etag"), "each form has its own tag");
         assert!(vary(&packed).contains("Accept-Encoding") && vary(&plain).contains("Accept-Encoding"));
 
         let known = app
@@ -131,32 +108,19 @@ async fn a_file_goes_out_compressed_to_who_can_read_that() {
             .expect(304);
         assert!(known.body.is_empty() && known.header("content-encoding").is_empty());
         assert_eq!(known.header("cache-control"), packed.header("cache-control"));
-        app.get(&path)
-            .header("if-none-match", packed.header("etag"))
-            .await
-            .expect(200);
+        app.get(&path).header("if-none-match", packed.header("etag")).await.expect(200);
     }
 }
 
 fn vary(answer: &Answer) -> String {
     let values = answer.headers.get_all("vary").iter();
-    values
-        .map(|value| value.to_str().unwrap())
-        .collect::<Vec<_>>()
-        .join(", ")
+    values.map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(", ")
 }
 
 #[tokio::test]
 async fn there_are_no_other_files() {
     let app = ready_app().await;
-    for file in [
-        "index.html",
-        "NOTICE",
-        "swagger-ui.css.gz",
-        "..%2FCargo.toml",
-        "Docs.js",
-        "%ff",
-    ] {
+    for file in ["index.html", "NOTICE", "swagger-ui.css.gz", "..%2FCargo.toml", "Docs.js", "%ff"] {
         app.get(format!("/docs/{file}")).await.problem(404);
     }
 }

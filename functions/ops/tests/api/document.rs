@@ -14,11 +14,7 @@ fn every_route_is_public_and_on_the_list() {
     for (path, item) in &api.paths.paths {
         for (method, operation) in platform::openapi::operations(item) {
             let permission = platform::openapi::permission(operation);
-            assert_eq!(
-                permission.as_deref(),
-                Some(platform::openapi::PUBLIC),
-                "{method} {path}"
-            );
+            assert_eq!(permission.as_deref(), Some(platform::openapi::PUBLIC), "{method} {path}");
         }
     }
 }
@@ -39,10 +35,7 @@ fn every_status_is_declared() {
         }
     }
     let ready = &api["paths"]["/ready"]["get"]["responses"]["503"];
-    assert!(
-        ready["content"]["application/json"].is_object(),
-        "it is a report, no problem"
-    );
+    assert!(ready["content"]["application/json"].is_object(), "it is a report, no problem");
 }
 
 #[tokio::test]
@@ -69,17 +62,11 @@ async fn who_has_the_document_is_told_so() {
     let tag = app.get("/openapi.json").await.header("etag").to_owned();
     assert!(tag.starts_with('"') && tag.len() > 10, "{tag}: a strong tag");
 
-    let answer = app
-        .get("/openapi.json")
-        .header("if-none-match", tag.as_str())
-        .await;
+    let answer = app.get("/openapi.json").header("if-none-match", tag.as_str()).await;
     let answer = answer.expect(304);
     assert!(answer.body.is_empty());
     assert_eq!(answer.header("etag"), tag);
     assert_eq!(answer.header("cache-control"), "public, max-age=300");
 
-    app.get("/openapi.json")
-        .header("if-none-match", "\"another\"")
-        .await
-        .expect(200);
+    app.get("/openapi.json").header("if-none-match", "\"another\"").await.expect(200);
 }

@@ -36,10 +36,8 @@ async fn the_function_takes_the_event_of_api_gateway() {
 #[tokio::test]
 async fn bytes_travel_as_base64() {
     // What gzip and PNG begin with.
-    for (path, first) in [
-        ("/docs/swagger-ui-bundle.js", "H4sI"),
-        ("/docs/favicon-32x32.png", "iVBORw0KGgo"),
-    ] {
+    for (path, first) in [("/docs/swagger-ui-bundle.js", "H4sI"), ("/docs/favicon-32x32.png", "iVBORw0KGgo")]
+    {
         let answer = replay(Some(path)).await;
         assert_eq!(answer["isBase64Encoded"], true, "{path}");
         assert!(answer["body"].as_str().unwrap().starts_with(first), "{path}");

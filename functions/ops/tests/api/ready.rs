@@ -89,10 +89,7 @@ async fn an_answer_stands_for_five_seconds() {
 
     lab.advance(Duration::from_millis(1));
     app.get("/ready").await.expect(200);
-    assert_eq!(
-        lab.cloud().calls()["dynamodb:GetItem"],
-        asked["dynamodb:GetItem"] + 3
-    );
+    assert_eq!(lab.cloud().calls()["dynamodb:GetItem"], asked["dynamodb:GetItem"] + 3);
     assert_eq!(
         lab.cloud().calls()["secretsmanager:GetSecretValue"],
         asked["secretsmanager:GetSecretValue"] + 1
@@ -128,11 +125,7 @@ async fn it_answers_in_time_when_nothing_else_does() {
     let answer = answer.unwrap().expect(503);
     let statuses = statuses(&answer);
     assert!(
-        statuses
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|check| check[1] == "failing"),
+        statuses.as_array().unwrap().iter().all(|check| check[1] == "failing"),
         "{statuses}: a value in a cache is no answer"
     );
     app.get("/health").await.expect(200);

@@ -51,11 +51,9 @@ impl Desk {
                 now: self.lab.clock().now(),
                 claim: ClaimSlot::default(),
             };
-            let change = some
-                .iter()
-                .fold(Change::new("parcel.send", "parcel", some[0]), |change, number| {
-                    change.enqueue(queue, &json!({"number": number}))
-                });
+            let change = some.iter().fold(Change::new("parcel.send", "parcel", some[0]), |change, number| {
+                change.enqueue(queue, &json!({"number": number}))
+            });
             self.store.commit(&actor, change).await.unwrap();
         }
     }
@@ -81,11 +79,7 @@ impl Desk {
 
     /// Every record of the outbox's stream so far, as Lambda gives it to the relay.
     pub(crate) fn records(&self) -> Event {
-        let records = self
-            .lab
-            .cloud()
-            .stream_records(&self.table(), None, 1000)
-            .unwrap();
+        let records = self.lab.cloud().stream_records(&self.table(), None, 1000).unwrap();
         serde_json::from_value(json!({"Records": records})).unwrap()
     }
 
@@ -151,31 +145,20 @@ impl Desk {
     /// How many messages wait in the table.
     pub(crate) async fn waiting(&self) -> usize {
         let later = self.lab.clock().now() + Duration::from_secs(1);
-        self.store
-            .waiting_messages(later, None, 1000)
-            .await
-            .unwrap()
-            .messages
-            .len()
+        self.store.waiting_messages(later, None, 1000).await.unwrap().messages.len()
     }
 }
 
 pub(crate) fn var(boot: &Boot, name: &str) -> String {
     let value = boot.vars.get(name);
-    value
-        .unwrap_or_else(|| panic!("the template sets no {name}"))
-        .to_owned()
+    value.unwrap_or_else(|| panic!("the template sets no {name}")).to_owned()
 }
 
 /// The same boot with some variables set otherwise.
 pub(crate) fn with(boot: Boot, vars: &[(&str, &str)]) -> Boot {
     let names = [TABLE.0, MAIL];
-    let kept = names
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), boot.vars.get(name)?.to_owned())));
-    let set = vars
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let kept = names.iter().filter_map(|name| Some(((*name).to_owned(), boot.vars.get(name)?.to_owned())));
+    let set = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let vars: Vars = kept.chain(set).collect();
     Boot { vars, ..boot }
 }

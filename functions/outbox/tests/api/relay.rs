@@ -17,21 +17,11 @@ async fn a_committed_message_reaches_its_queue_and_leaves_the_table() {
     let messages = desk.take_mail().await;
     assert_eq!(messages.len(), 40);
     let attribute = |message: &aws_sdk_sqs::types::Message, name| {
-        message.message_attributes().unwrap()[name]
-            .string_value()
-            .unwrap()
-            .to_owned()
+        message.message_attributes().unwrap()[name].string_value().unwrap().to_owned()
     };
-    let ids: HashSet<String> = messages
-        .iter()
-        .map(|message| attribute(message, "message_id"))
-        .collect();
+    let ids: HashSet<String> = messages.iter().map(|message| attribute(message, "message_id")).collect();
     assert_eq!(ids.len(), 40);
-    assert!(
-        messages
-            .iter()
-            .all(|message| attribute(message, "request_id") == REQUEST_ID)
-    );
+    assert!(messages.iter().all(|message| attribute(message, "request_id") == REQUEST_ID));
 }
 
 #[tokio::test]
@@ -78,11 +68,7 @@ async fn what_is_no_message_holds_nobody_up() {
 
     assert!(answer.batch_item_failures.is_empty(), "no retry mends it");
     assert_eq!(desk.take_numbers().await, [2]);
-    assert_eq!(
-        desk.waiting().await,
-        1,
-        "the first is still there for the sweeper"
-    );
+    assert_eq!(desk.waiting().await, 1, "the first is still there for the sweeper");
 }
 
 #[tokio::test]
@@ -109,11 +95,8 @@ async fn the_stream_goes_on_from_the_first_message_that_could_not_be_sent() {
     // The queue exists for the configuration, and does not answer.
     let answer = desk.relay(&[(UNKNOWN, NO_QUEUE)]).await(batch.clone()).await;
 
-    let failures: Vec<_> = answer
-        .batch_item_failures
-        .into_iter()
-        .map(|failure| failure.item_identifier)
-        .collect();
+    let failures: Vec<_> =
+        answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
     assert_eq!(failures, [batch.records[1].change.sequence_number.clone()]);
     assert_eq!(desk.take_numbers().await, [1, 4]);
     assert_eq!(desk.waiting().await, 2);
@@ -144,13 +127,8 @@ async fn a_table_that_does_not_answer_costs_no_message() {
 #[tokio::test]
 async fn every_fault_of_the_configuration_is_told_at_once() {
     let desk = Desk::new();
-    let boot = with(
-        desk.lab.boot("outbox-relay"),
-        &[("OUTBOX_TABLE", ""), (MAIL, "mail"), (UNKNOWN, "")],
-    );
-    let Err(error) = outbox::relay(boot).await else {
-        panic!("it starts")
-    };
+    let boot = with(desk.lab.boot("outbox-relay"), &[("OUTBOX_TABLE", ""), (MAIL, "mail"), (UNKNOWN, "")]);
+    let Err(error) = outbox::relay(boot).await else { panic!("it starts") };
     assert_eq!(error.exit_code(), 78);
     assert_eq!(
         error.to_string(),

@@ -78,10 +78,7 @@ async fn a_queue_that_does_not_answer_is_left_for_the_next_run() {
 
     assert_eq!(desk.take_numbers().await, [500]);
     assert_eq!(desk.waiting().await, 100);
-    assert!(
-        sends(&desk) - before < 40,
-        "the silent queue is not asked for each of its messages"
-    );
+    assert!(sends(&desk) - before < 40, "the silent queue is not asked for each of its messages");
 }
 
 /// Time passes only while everybody waits.

@@ -46,10 +46,7 @@ impl Tokens {
     /// As the transaction; and when its token came with another request before.
     pub(crate) fn transact(&self, db: &Database, body: &str) -> Result<String> {
         let mut request: TransactWriteItemsRequest = super::input(body)?;
-        let Some(token) = request
-            .client_request_token
-            .take_if(|token| token.len() <= TOKEN_MAX)
-        else {
+        let Some(token) = request.client_request_token.take_if(|token| token.len() <= TOKEN_MAX) else {
             return super::answer(db.transact_write_items(request)?);
         };
         let digest = digest(body);
@@ -67,24 +64,14 @@ impl Tokens {
         }
         let answer = super::answer(db.transact_write_items(request)?)?;
         known.order.push_back((Clock::tick(), token.clone()));
-        known.answers.insert(
-            token,
-            Answered {
-                request: digest,
-                answer: answer.clone(),
-            },
-        );
+        known.answers.insert(token, Answered { request: digest, answer: answer.clone() });
         Ok(answer)
     }
 }
 
 impl Known {
     fn forget(&mut self, now: Instant) {
-        while self
-            .order
-            .front()
-            .is_some_and(|(since, _)| now.duration_since(*since) > KEPT)
-        {
+        while self.order.front().is_some_and(|(since, _)| now.duration_since(*since) > KEPT) {
             if let Some((_, token)) = self.order.pop_front() {
                 self.answers.remove(&token);
             }

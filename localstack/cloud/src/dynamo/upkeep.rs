@@ -30,9 +30,7 @@ impl Upkeep {
              CREATE INDEX IF NOT EXISTS groundwork_stream_records
                 ON _stream_records (table_name, CAST(sequence_number AS INTEGER));",
         )?;
-        Ok(Self {
-            connection: Mutex::new(connection),
-        })
+        Ok(Self { connection: Mutex::new(connection) })
     }
 
     /// Deletes the stream records whose day is over.
@@ -77,21 +75,13 @@ mod tests {
             let insert = "INSERT INTO _stream_records (table_name, event_name, keys_json, sequence_number, shard_id, created_at)
                 VALUES ('a', 'INSERT', '{}', ?1, 'b', ?2)";
             connection
-                .execute(
-                    insert,
-                    rusqlite::params![n.to_string(), if n < 1100 { 0 } else { 100_000 }],
-                )
+                .execute(insert, rusqlite::params![n.to_string(), if n < 1100 { 0 } else { 100_000 }])
                 .unwrap();
         }
         drop(connection);
         upkeep.trim(Duration::from_secs(100_000)).unwrap();
         let count = "SELECT count(*) FROM _stream_records";
-        let left: i64 = upkeep
-            .connection
-            .lock()
-            .unwrap()
-            .query_row(count, [], |row| row.get(0))
-            .unwrap();
+        let left: i64 = upkeep.connection.lock().unwrap().query_row(count, [], |row| row.get(0)).unwrap();
         assert_eq!(left, 100);
     }
 }

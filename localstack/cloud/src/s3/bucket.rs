@@ -15,9 +15,8 @@ impl S3 {
     pub(super) fn list_buckets(&self) -> Answer {
         let connection = self.db.lock();
         let mut select = connection.prepare_cached("SELECT name, created_ms FROM buckets ORDER BY name")?;
-        let rows: Result<Vec<(String, i64)>, _> = select
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect();
+        let rows: Result<Vec<(String, i64)>, _> =
+            select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect();
         let mut document = Document::new();
         document.root("ListAllMyBucketsResult").open("Buckets");
         for (name, created) in rows? {
@@ -33,10 +32,7 @@ impl S3 {
     pub(super) fn create_bucket(&self, target: &Target) -> Answer {
         let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
         if !(3..=63).contains(&target.bucket.len()) || !target.bucket.chars().all(legal) {
-            return Err(Fault::client(
-                "InvalidBucketName",
-                "The specified bucket is not valid.",
-            ));
+            return Err(Fault::client("InvalidBucketName", "The specified bucket is not valid."));
         }
         self.declare(&target.bucket)?;
         let mut reply = empty(StatusCode::OK);
@@ -52,10 +48,8 @@ impl S3 {
                 |row| row.get(0),
             )?;
             if used {
-                return Err(
-                    Fault::client("BucketNotEmpty", "The bucket you tried to delete is not empty")
-                        .status(409),
-                );
+                return Err(Fault::client("BucketNotEmpty", "The bucket you tried to delete is not empty")
+                    .status(409));
             }
             connection.execute("DELETE FROM buckets WHERE name = ?1", [&target.bucket])?;
             Ok(empty(StatusCode::NO_CONTENT))
@@ -65,20 +59,9 @@ impl S3 {
     /// `ListObjectsV2`, and the first version of it.
     pub(super) fn list(&self, target: &Target) -> Answer {
         let is_v2 = target.parameter("list-type") == "2";
-        let max = target
-            .parameter("max-keys")
-            .parse()
-            .unwrap_or(KEYS_MAX)
-            .min(KEYS_MAX);
-        let token = if is_v2 {
-            target.parameter("continuation-token")
-        } else {
-            ""
-        };
-        let after = [
-            token,
-            target.parameter(if is_v2 { "start-after" } else { "marker" }),
-        ];
+        let max = target.parameter("max-keys").parse().unwrap_or(KEYS_MAX).min(KEYS_MAX);
+        let token = if is_v2 { target.parameter("continuation-token") } else { "" };
+        let after = [token, target.parameter(if is_v2 { "start-after" } else { "marker" })];
         let after = after.into_iter().find(|a| !a.is_empty()).unwrap_or_default();
         self.with_bucket(target, |connection| {
             let page = page(connection, target, after, max)?;
@@ -118,10 +101,7 @@ fn page(connection: &Connection, target: &Target, after: &str, max: usize) -> Re
             .flatten()
             .map(|at| key[..prefix.len() + at + delimiter.len()].to_owned());
         // Keys under a prefix already told, on this page or the one before.
-        if common
-            .as_deref()
-            .is_some_and(|c| page.prefixes.last().is_some_and(|p| p == c) || c == after)
-        {
+        if common.as_deref().is_some_and(|c| page.prefixes.last().is_some_and(|p| p == c) || c == after) {
             continue;
         }
         if page.objects.len() + page.prefixes.len() == max {
@@ -133,12 +113,7 @@ fn page(connection: &Connection, target: &Target, after: &str, max: usize) -> Re
             page.prefixes.push(common);
         } else {
             last.clone_from(&key);
-            page.objects.push(Listed {
-                key,
-                etag: row.get(1)?,
-                size: row.get(2)?,
-                modified_ms: row.get(3)?,
-            });
+            page.objects.push(Listed { key, etag: row.get(1)?, size: row.get(2)?, modified_ms: row.get(3)? });
         }
     }
     Ok(page)
@@ -147,17 +122,11 @@ fn page(connection: &Connection, target: &Target, after: &str, max: usize) -> Re
 fn answer(target: &Target, page: &Page, is_v2: bool, max: usize) -> crate::wire::Reply {
     let encodes = target.parameter("encoding-type") == "url";
     let name = |text: &str| {
-        if encodes {
-            url_encode(text)
-        } else {
-            text.to_owned()
-        }
+        if encodes { url_encode(text) } else { text.to_owned() }
     };
     let mut document = Document::new();
     document.root("ListBucketResult").leaf("Name", &target.bucket);
-    document
-        .leaf("Prefix", &name(target.parameter("prefix")))
-        .leaf("MaxKeys", &max.to_string());
+    document.leaf("Prefix", &name(target.parameter("prefix"))).leaf("MaxKeys", &max.to_string());
     if !target.parameter("delimiter").is_empty() {
         document.leaf("Delimiter", &name(target.parameter("delimiter")));
     }
@@ -166,36 +135,18 @@ fn answer(target: &Target, page: &Page, is_v2: bool, max: usize) -> crate::wire:
     }
     document.leaf("IsTruncated", if page.next.is_some() { "true" } else { "false" });
     if is_v2 {
-        document.leaf(
-            "KeyCount",
-            &(page.objects.len() + page.prefixes.len()).to_string(),
-        );
+        document.leaf("KeyCount", &(page.objects.len() + page.prefixes.len()).to_string());
     }
     if let Some(next) = &page.next {
-        document.leaf(
-            if is_v2 {
-                "NextContinuationToken"
-            } else {
-                "NextMarker"
-            },
-            next,
-        );
+        document.leaf(if is_v2 { "NextContinuationToken" } else { "NextMarker" }, next);
     }
     for object in &page.objects {
         document.open("Contents").leaf("Key", &name(&object.key));
-        document
-            .leaf("LastModified", &iso_date(object.modified_ms))
-            .leaf("ETag", &object.etag);
-        document
-            .leaf("Size", &object.size.to_string())
-            .leaf("StorageClass", "STANDARD")
-            .close("Contents");
+        document.leaf("LastModified", &iso_date(object.modified_ms)).leaf("ETag", &object.etag);
+        document.leaf("Size", &object.size.to_string()).leaf("StorageClass", "STANDARD").close("Contents");
     }
     for prefix in &page.prefixes {
-        document
-            .open("CommonPrefixes")
-            .leaf("Prefix", &name(prefix))
-            .close("CommonPrefixes");
+        document.open("CommonPrefixes").leaf("Prefix", &name(prefix)).close("CommonPrefixes");
     }
     document.close("ListBucketResult").reply()
 }

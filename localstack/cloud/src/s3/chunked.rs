@@ -8,21 +8,14 @@ use crate::wire::{Fault, Request};
 /// The body as the object will hold it, and the headers with what the trailer added.
 pub(super) fn body(request: &Request) -> Result<(Bytes, HeaderMap), Fault> {
     let mut headers = request.headers().clone();
-    let is_streamed = headers
-        .get("x-amz-content-sha256")
-        .is_some_and(|v| v.as_bytes().starts_with(b"STREAMING-"));
+    let is_streamed =
+        headers.get("x-amz-content-sha256").is_some_and(|v| v.as_bytes().starts_with(b"STREAMING-"));
     if !is_streamed {
         return Ok((request.body().clone(), headers));
     }
-    let encoding = headers
-        .get(header::CONTENT_ENCODING)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
-    let rest: Vec<&str> = encoding
-        .split(',')
-        .map(str::trim)
-        .filter(|e| *e != "aws-chunked" && !e.is_empty())
-        .collect();
+    let encoding = headers.get(header::CONTENT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let rest: Vec<&str> =
+        encoding.split(',').map(str::trim).filter(|e| *e != "aws-chunked" && !e.is_empty()).collect();
     match HeaderValue::from_str(&rest.join(",")) {
         Ok(value) if !rest.is_empty() => headers.insert(header::CONTENT_ENCODING, value),
         _ => headers.remove(header::CONTENT_ENCODING),
@@ -33,10 +26,9 @@ pub(super) fn body(request: &Request) -> Result<(Bytes, HeaderMap), Fault> {
         let Some((name, value)) = line.split_once(':') else {
             continue;
         };
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::try_from(name.trim()),
-            HeaderValue::from_str(value.trim()),
-        ) {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::try_from(name.trim()), HeaderValue::from_str(value.trim()))
+        {
             headers.insert(name, value);
         }
     }

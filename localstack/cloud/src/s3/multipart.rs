@@ -26,19 +26,12 @@ impl S3 {
                 .root("InitiateMultipartUploadResult")
                 .leaf("Bucket", &target.bucket)
                 .leaf("Key", &target.key);
-            Ok(document
-                .leaf("UploadId", &id)
-                .close("InitiateMultipartUploadResult")
-                .reply())
+            Ok(document.leaf("UploadId", &id).close("InitiateMultipartUploadResult").reply())
         })
     }
 
     pub(super) fn put_part(&self, target: &Target, request: &Request) -> Answer {
-        let number = target
-            .parameter("partNumber")
-            .parse::<u32>()
-            .ok()
-            .filter(|n| (1..=10_000).contains(n));
+        let number = target.parameter("partNumber").parse::<u32>().ok().filter(|n| (1..=10_000).contains(n));
         let number = number
             .ok_or_else(|| Fault::client("InvalidArgument", "Part number must be between 1 and 10000."))?;
         let (body, headers) = chunked::body(request)?;
@@ -70,30 +63,14 @@ impl S3 {
                 digests.extend(digest);
             }
             if digests.is_empty() {
-                return Err(Fault::client(
-                    "MalformedXML",
-                    "You must specify at least one part",
-                ));
+                return Err(Fault::client("MalformedXML", "You must specify at least one part"));
             }
             let etag = format!("\"{:x}-{}\"", md5::compute(&digests), digests.len() / 16);
             let headers = serde_json::from_str(&headers).unwrap_or_default();
-            save(
-                &transaction,
-                target,
-                &Object {
-                    body,
-                    etag: etag.clone(),
-                    headers,
-                    modified_ms: now,
-                },
-            )?;
+            save(&transaction, target, &Object { body, etag: etag.clone(), headers, modified_ms: now })?;
             forget(&transaction, target)?;
             transaction.commit()?;
-            Ok(located(
-                Document::new().root("CompleteMultipartUploadResult"),
-                target,
-                &etag,
-            ))
+            Ok(located(Document::new().root("CompleteMultipartUploadResult"), target, &etag))
         })
     }
 
@@ -111,29 +88,19 @@ fn find(connection: &Connection, target: &Target) -> Result<String, Fault> {
     let mut select = connection
         .prepare_cached("SELECT headers FROM uploads WHERE id = ?1 AND bucket = ?2 AND key = ?3")?;
     let headers = select
-        .query_row(
-            [target.parameter("uploadId"), &target.bucket, &target.key],
-            |row| row.get(0),
-        )
+        .query_row([target.parameter("uploadId"), &target.bucket, &target.key], |row| row.get(0))
         .optional()?;
     headers.ok_or_else(|| Fault::client("NoSuchUpload", "The specified upload does not exist.").status(404))
 }
 
 /// One listed part, which must be the one that was uploaded.
 fn part_of(connection: &Connection, upload: &str, listed: &str) -> Result<(Vec<u8>, [u8; 16]), Fault> {
-    let number: u32 = texts(listed, "PartNumber")
-        .first()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or_default();
-    let etag = texts(listed, "ETag")
-        .first()
-        .map(|e| e.trim_matches('"').to_owned())
-        .unwrap_or_default();
+    let number: u32 = texts(listed, "PartNumber").first().and_then(|n| n.parse().ok()).unwrap_or_default();
+    let etag = texts(listed, "ETag").first().map(|e| e.trim_matches('"').to_owned()).unwrap_or_default();
     let mut select =
         connection.prepare_cached("SELECT body, etag FROM parts WHERE upload = ?1 AND number = ?2")?;
-    let part: Option<(Vec<u8>, String)> = select
-        .query_row(params![upload, number], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let part: Option<(Vec<u8>, String)> =
+        select.query_row(params![upload, number], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     match part {
         Some((body, stored)) if stored.trim_matches('"') == etag => {
             let digest = md5::compute(&body).0;

@@ -46,10 +46,7 @@ impl S3 {
             set(reply.headers_mut(), "etag", &object.etag);
             add(
                 reply.headers_mut(),
-                object
-                    .headers
-                    .iter()
-                    .filter(|(name, _)| name.starts_with("x-amz-checksum-")),
+                object.headers.iter().filter(|(name, _)| name.starts_with("x-amz-checksum-")),
             );
             Ok(reply)
         })
@@ -63,23 +60,11 @@ impl S3 {
     }
 
     pub(super) fn copy(&self, target: &Target, request: &Request) -> Answer {
-        let source = request
-            .headers()
-            .get("x-amz-copy-source")
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or_default();
-        let source = decode(
-            source
-                .trim_start_matches('/')
-                .split('?')
-                .next()
-                .unwrap_or_default(),
-        );
+        let source =
+            request.headers().get("x-amz-copy-source").and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let source = decode(source.trim_start_matches('/').split('?').next().unwrap_or_default());
         let (bucket, key) = source.split_once('/').ok_or_else(no_key)?;
-        let replaces = request
-            .headers()
-            .get("x-amz-metadata-directive")
-            .is_some_and(|v| v == "REPLACE");
+        let replaces = request.headers().get("x-amz-metadata-directive").is_some_and(|v| v == "REPLACE");
         self.with_bucket(target, |connection| {
             let mut object = load(connection, bucket, key)?.ok_or_else(no_key)?;
             object.modified_ms = self.clock.now_ms();
@@ -88,13 +73,8 @@ impl S3 {
             }
             save(connection, target, &object)?;
             let mut document = Document::new();
-            document
-                .root("CopyObjectResult")
-                .leaf("LastModified", &iso_date(object.modified_ms));
-            Ok(document
-                .leaf("ETag", &object.etag)
-                .close("CopyObjectResult")
-                .reply())
+            document.root("CopyObjectResult").leaf("LastModified", &iso_date(object.modified_ms));
+            Ok(document.leaf("ETag", &object.etag).close("CopyObjectResult").reply())
         })
     }
 
@@ -140,10 +120,7 @@ fn read(request: &Request, object: Object) -> Answer {
         *reply.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(reply);
     }
-    let wants_checksum = request
-        .headers()
-        .get("x-amz-checksum-mode")
-        .is_some_and(|v| v == "ENABLED");
+    let wants_checksum = request.headers().get("x-amz-checksum-mode").is_some_and(|v| v == "ENABLED");
     let size = object.body.len();
     let range = match asked(header::RANGE).map(|range| parse_range(range, size)) {
         None | Some(Asked::All) => None,
@@ -163,19 +140,13 @@ fn read(request: &Request, object: Object) -> Answer {
     let body = match range {
         None => body,
         Some((from, to)) => {
-            set(
-                headers,
-                "content-range",
-                &format!("bytes {from}-{}/{size}", to - 1),
-            );
+            set(headers, "content-range", &format!("bytes {from}-{}/{size}", to - 1));
             *reply.status_mut() = StatusCode::PARTIAL_CONTENT;
             body.slice(from..to)
         }
     };
     // A HEAD loses the body and must still tell its length.
-    reply
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, body.len().into());
+    reply.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
     *reply.body_mut() = body;
     Ok(reply)
 }
@@ -197,30 +168,19 @@ fn parse_range(range: &str, size: usize) -> Asked {
         (Err(_), Ok(last)) if from.is_empty() => (size.saturating_sub(last), size),
         _ => return Asked::All,
     };
-    if from < to {
-        Asked::Part(from, to)
-    } else {
-        Asked::Nothing
-    }
+    if from < to { Asked::Part(from, to) } else { Asked::Nothing }
 }
 
 fn check_write(headers: &HeaderMap, existing: Option<&str>) -> Result<(), Fault> {
     let asked = |name: HeaderName| headers.get(name).and_then(|v| v.to_str().ok());
     let is_refused = asked(header::IF_NONE_MATCH) == Some("*") && existing.is_some()
         || asked(header::IF_MATCH).is_some_and(|etag| existing != Some(etag));
-    if is_refused {
-        Err(precondition_failed())
-    } else {
-        Ok(())
-    }
+    if is_refused { Err(precondition_failed()) } else { Ok(()) }
 }
 
 fn precondition_failed() -> Fault {
-    Fault::client(
-        "PreconditionFailed",
-        "At least one of the pre-conditions you specified did not hold",
-    )
-    .status(412)
+    Fault::client("PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        .status(412)
 }
 
 pub(super) fn kept(headers: &HeaderMap) -> BTreeMap<String, String> {
@@ -246,9 +206,7 @@ fn add<'h>(to: &mut HeaderMap, headers: impl Iterator<Item = (&'h String, &'h St
 
 fn etag(connection: &Connection, target: &Target) -> Result<Option<String>, Fault> {
     let mut select = connection.prepare_cached("SELECT etag FROM objects WHERE bucket = ?1 AND key = ?2")?;
-    Ok(select
-        .query_row([&target.bucket, &target.key], |row| row.get(0))
-        .optional()?)
+    Ok(select.query_row([&target.bucket, &target.key], |row| row.get(0)).optional()?)
 }
 
 fn load(connection: &Connection, bucket: &str, key: &str) -> Result<Option<Object>, Fault> {
@@ -271,31 +229,18 @@ pub(super) fn save(connection: &Connection, target: &Target, object: &Object) ->
     let headers = serde_json::to_string(&object.headers).unwrap_or_default();
     connection
         .prepare_cached("INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![
-            target.bucket,
-            target.key,
-            object.body,
-            object.etag,
-            headers,
-            object.modified_ms
-        ])?;
+        .execute(params![target.bucket, target.key, object.body, object.etag, headers, object.modified_ms])?;
     Ok(())
 }
 
 fn remove(connection: &Connection, bucket: &str, key: &str) -> Result<(), Fault> {
-    connection.execute(
-        "DELETE FROM objects WHERE bucket = ?1 AND key = ?2",
-        [bucket, key],
-    )?;
+    connection.execute("DELETE FROM objects WHERE bucket = ?1 AND key = ?2", [bucket, key])?;
     Ok(())
 }
 
 /// The object's address, as some answers repeat it.
 pub(super) fn located(document: &mut Document, target: &Target, etag: &str) -> Reply {
     document.leaf("Location", &format!("/{}/{}", target.bucket, target.key));
-    document
-        .leaf("Bucket", &target.bucket)
-        .leaf("Key", &target.key)
-        .leaf("ETag", etag);
+    document.leaf("Bucket", &target.bucket).leaf("Key", &target.key).leaf("ETag", etag);
     document.close("CompleteMultipartUploadResult").reply()
 }

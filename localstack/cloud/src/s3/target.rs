@@ -16,17 +16,12 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn of(request: &Request) -> Self {
         let path = request.uri().path().trim_start_matches('/');
-        let host = request.uri().host().map(str::to_owned).or_else(|| {
-            request
-                .headers()
-                .get(header::HOST)
-                .and_then(|h| h.to_str().ok())
-                .map(str::to_owned)
-        });
+        let host =
+            request.uri().host().map(str::to_owned).or_else(|| {
+                request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).map(str::to_owned)
+            });
         let host = host.unwrap_or_default();
-        let hosted = host
-            .split_once(".s3.")
-            .filter(|(_, rest)| rest.ends_with("amazonaws.com"));
+        let hosted = host.split_once(".s3.").filter(|(_, rest)| rest.ends_with("amazonaws.com"));
         let (bucket, key) = match hosted {
             Some((bucket, _)) => (bucket, path),
             None => path.split_once('/').unwrap_or((path, "")),
@@ -36,11 +31,7 @@ impl Target {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             (decode(name), decode(&value.replace('+', " ")))
         });
-        Self {
-            bucket: decode(bucket),
-            key: decode(key),
-            query: query.collect(),
-        }
+        Self { bucket: decode(bucket), key: decode(key), query: query.collect() }
     }
 
     pub(super) fn parameter(&self, name: &str) -> &str {

@@ -45,14 +45,8 @@ impl Document {
 
 pub(super) fn fault(fault: &Fault, target: &Target) -> Reply {
     let mut document = Document::new();
-    document
-        .open("Error")
-        .leaf("Code", &fault.code)
-        .leaf("Message", &fault.message);
-    document
-        .leaf("BucketName", &target.bucket)
-        .leaf("Key", &target.key)
-        .close("Error");
+    document.open("Error").leaf("Code", &fault.code).leaf("Message", &fault.message);
+    document.leaf("BucketName", &target.bucket).leaf("Key", &target.key).close("Error");
     let mut answer = document.reply();
     *answer.status_mut() = http::StatusCode::from_u16(fault.status).unwrap_or(http::StatusCode::BAD_REQUEST);
     answer
@@ -60,10 +54,7 @@ pub(super) fn fault(fault: &Fault, target: &Target) -> Reply {
 
 /// us-east-1 answers with an empty constraint.
 pub(super) fn location() -> Reply {
-    Document::new()
-        .root("LocationConstraint")
-        .close("LocationConstraint")
-        .reply()
+    Document::new().root("LocationConstraint").close("LocationConstraint").reply()
 }
 
 pub(super) fn escape(text: &str) -> String {
@@ -85,10 +76,7 @@ pub(super) fn escape(text: &str) -> String {
 pub(super) fn texts(document: &str, name: &str) -> Vec<String> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let pieces = document.split(open.as_str()).skip(1);
-    pieces
-        .filter_map(|piece| piece.split_once(close.as_str()))
-        .map(|(text, _)| unescape(text))
-        .collect()
+    pieces.filter_map(|piece| piece.split_once(close.as_str())).map(|(text, _)| unescape(text)).collect()
 }
 
 fn unescape(text: &str) -> String {

@@ -80,14 +80,7 @@ impl Secret {
             ));
         }
         let first = self.versions.is_empty();
-        self.versions.insert(
-            id.to_owned(),
-            Version {
-                content,
-                created: now,
-                stages: Vec::new(),
-            },
-        );
+        self.versions.insert(id.to_owned(), Version { content, created: now, stages: Vec::new() });
         for stage in stages {
             self.attach(stage, id);
         }
@@ -106,11 +99,7 @@ impl Secret {
         from: Option<&str>,
     ) -> Result<(), Fault> {
         let invalid = |message: String| Err(Fault::client("InvalidParameterException", message));
-        if let Some(missing) = [to, from]
-            .into_iter()
-            .flatten()
-            .find(|id| !self.versions.contains_key(*id))
-        {
+        if let Some(missing) = [to, from].into_iter().flatten().find(|id| !self.versions.contains_key(*id)) {
             return Err(Fault::client(
                 "ResourceNotFoundException",
                 format!("Secrets Manager can't find the specified secret version: {missing}."),
@@ -124,9 +113,7 @@ impl Secret {
                 ));
             }
             (holder, None, Some(from)) if holder != Some(from) => {
-                return invalid(format!(
-                    "The staging label {stage} is not attached to version {from}."
-                ));
+                return invalid(format!("The staging label {stage} is not attached to version {from}."));
             }
             (_, None, Some(_)) if stage == CURRENT => {
                 return invalid(format!("{CURRENT} can only be moved, never removed."));
@@ -188,11 +175,7 @@ impl Secret {
             .filter(|(_, v)| !v.stages.is_empty())
             .map(|(id, v)| (id, &v.stages))
             .collect();
-        let tags: Vec<Value> = self
-            .tags
-            .iter()
-            .map(|(k, v)| json!({ "Key": k, "Value": v }))
-            .collect();
+        let tags: Vec<Value> = self.tags.iter().map(|(k, v)| json!({ "Key": k, "Value": v })).collect();
         let mut answer = json!({
             "ARN": self.arn,
             "Name": self.name,
@@ -228,10 +211,7 @@ impl Secret {
     }
 
     fn holder(&self, stage: &str) -> Option<&str> {
-        self.versions
-            .iter()
-            .find(|(_, v)| v.stages.iter().any(|s| s == stage))
-            .map(|(id, _)| id.as_str())
+        self.versions.iter().find(|(_, v)| v.stages.iter().any(|s| s == stage)).map(|(id, _)| id.as_str())
     }
 
     /// A label stands on one version only; where `AWSCURRENT` leaves, `AWSPREVIOUS` arrives.

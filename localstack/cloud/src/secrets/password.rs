@@ -26,9 +26,7 @@ pub(crate) fn generate(how: &Generate) -> Result<String, Fault> {
 pub(super) fn from_request(input: &Value) -> Result<String, Fault> {
     let flag = |key: &str| input[key].as_bool().unwrap_or(false);
     password(&Generate {
-        length: input["PasswordLength"]
-            .as_u64()
-            .map_or(32, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+        length: input["PasswordLength"].as_u64().map_or(32, |n| usize::try_from(n).unwrap_or(usize::MAX)),
         exclude: text(input, "ExcludeCharacters").unwrap_or_default().to_owned(),
         exclude_lowercase: flag("ExcludeLowercase"),
         exclude_uppercase: flag("ExcludeUppercase"),
@@ -47,18 +45,11 @@ fn password(how: &Generate) -> Result<String, Fault> {
     ]
     .into_iter()
     .filter(|(_, excluded)| !excluded)
-    .map(|(set, _)| {
-        set.chars()
-            .filter(|c| !how.exclude.contains(*c))
-            .collect::<Vec<char>>()
-    })
+    .map(|(set, _)| set.chars().filter(|c| !how.exclude.contains(*c)).collect::<Vec<char>>())
     .filter(|set| !set.is_empty())
     .collect();
     if sets.is_empty() || !(sets.len()..=4096).contains(&how.length) {
-        return Err(Fault::client(
-            "InvalidParameterException",
-            "No such password can be made.",
-        ));
+        return Err(Fault::client("InvalidParameterException", "No such password can be made."));
     }
     let all: Vec<char> = sets.iter().flatten().copied().collect();
     // Drawn whole until every set occurs, so that each such password stays equally likely.

@@ -24,11 +24,7 @@ impl Sqs {
     }
 
     pub(super) fn send_batch(&self, input: &Value) -> Answer {
-        let bytes: usize = entries(input)?
-            .iter()
-            .filter_map(|e| text(e, "MessageBody"))
-            .map(str::len)
-            .sum();
+        let bytes: usize = entries(input)?.iter().filter_map(|e| text(e, "MessageBody")).map(str::len).sum();
         if bytes > BATCH_BYTES_MAX {
             return Err(sqs_fault(
                 "BatchRequestTooLong",
@@ -99,10 +95,7 @@ type Act = fn(&Connection, &Settings, &Value, i64) -> Answer;
 fn entries(input: &Value) -> Result<&[Value], Fault> {
     let entries = input["Entries"].as_array().map(Vec::as_slice).unwrap_or_default();
     if entries.is_empty() {
-        return Err(sqs_fault(
-            "EmptyBatchRequest",
-            "There should be at least one entry in the request.",
-        ));
+        return Err(sqs_fault("EmptyBatchRequest", "There should be at least one entry in the request."));
     }
     if entries.len() > BATCH_MAX {
         return Err(sqs_fault(
@@ -121,10 +114,7 @@ fn entries(input: &Value) -> Result<&[Value], Fault> {
             ));
         }
         if !ids.insert(id) {
-            return Err(sqs_fault(
-                "BatchEntryIdsNotDistinct",
-                format!("Id {id} repeated."),
-            ));
+            return Err(sqs_fault("BatchEntryIdsNotDistinct", format!("Id {id} repeated.")));
         }
     }
     Ok(entries)
@@ -133,10 +123,7 @@ fn entries(input: &Value) -> Result<&[Value], Fault> {
 fn send(connection: &Connection, queue: &Settings, input: &Value, now: i64) -> Answer {
     let body = text(input, "MessageBody").filter(|b| !b.is_empty());
     let body = body.ok_or_else(|| {
-        Fault::client(
-            "MissingParameter",
-            "The request must contain the parameter MessageBody.",
-        )
+        Fault::client("MissingParameter", "The request must contain the parameter MessageBody.")
     })?;
     if body.len() > queue.message_bytes_max() {
         let max = queue.message_bytes_max();
@@ -193,18 +180,9 @@ fn change_visibility(connection: &Connection, queue: &Settings, input: &Value, n
             "UPDATE messages SET visible_ms = ?4
              WHERE queue = ?1 AND id = ?2 AND receipt = ?3 AND visible_ms > ?5",
         )?
-        .execute(params![
-            queue.name,
-            message_id(receipt),
-            receipt,
-            now + i64::from(timeout) * 1000,
-            now
-        ])?;
+        .execute(params![queue.name, message_id(receipt), receipt, now + i64::from(timeout) * 1000, now])?;
     if changed == 0 {
-        return Err(sqs_fault(
-            "MessageNotInflight",
-            "The message referred to isn't in flight.",
-        ));
+        return Err(sqs_fault("MessageNotInflight", "The message referred to isn't in flight."));
     }
     Ok(json!({}))
 }
@@ -226,8 +204,5 @@ fn message_id(receipt: &str) -> &str {
 }
 
 pub(super) fn seconds(value: &Value, max: u32) -> Option<u32> {
-    value
-        .as_u64()
-        .and_then(|n| u32::try_from(n).ok())
-        .filter(|n| *n <= max)
+    value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= max)
 }

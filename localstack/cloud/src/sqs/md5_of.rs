@@ -21,10 +21,7 @@ pub(super) fn attributes(attributes: &Value) -> Option<String> {
     let mut encoded = Vec::new();
     for (name, value) in entries {
         part(&mut encoded, name.as_bytes());
-        part(
-            &mut encoded,
-            member(value, "DataType").unwrap_or_default().as_bytes(),
-        );
+        part(&mut encoded, member(value, "DataType").unwrap_or_default().as_bytes());
         if let Some(string) = member(value, "StringValue") {
             encoded.push(1);
             part(&mut encoded, string.as_bytes());

@@ -42,9 +42,7 @@ impl Sqs {
         let existing = settings(&self.db.lock(), name)?;
         match existing {
             Some(queue)
-                if attributes
-                    .iter()
-                    .any(|(k, v)| queue.all_attributes().get(k) != Some(&json!(v))) =>
+                if attributes.iter().any(|(k, v)| queue.all_attributes().get(k) != Some(&json!(v))) =>
             {
                 return Err(sqs_fault(
                     "QueueNameExists",
@@ -64,11 +62,7 @@ impl Sqs {
         transaction.execute("DELETE FROM messages WHERE queue = ?1", [name])?;
         let deleted = transaction.execute("DELETE FROM queues WHERE name = ?1", [name])?;
         transaction.commit()?;
-        if deleted == 0 {
-            Err(no_queue())
-        } else {
-            Ok(json!({}))
-        }
+        if deleted == 0 { Err(no_queue()) } else { Ok(json!({})) }
     }
 
     pub(super) fn queue_url(&self, input: &Value) -> Answer {
@@ -82,11 +76,8 @@ impl Sqs {
         let connection = self.db.lock();
         let mut select = connection.prepare_cached("SELECT name FROM queues ORDER BY name")?;
         let names: Result<Vec<String>, _> = select.query_map([], |row| row.get(0))?.collect();
-        let urls: Vec<String> = names?
-            .iter()
-            .filter(|n| n.starts_with(prefix))
-            .map(|n| names::queue_url(n))
-            .collect();
+        let urls: Vec<String> =
+            names?.iter().filter(|n| n.starts_with(prefix)).map(|n| names::queue_url(n)).collect();
         Ok(json!({ "QueueUrls": urls }))
     }
 
@@ -95,12 +86,8 @@ impl Sqs {
         let queue = settings(&connection, queue_name(input)?)?.ok_or_else(no_queue)?;
         let mut all = queue.all_attributes();
         all.extend(counts(&connection, &queue.name, self.clock.now_ms())?);
-        let wanted: Vec<&str> = input["AttributeNames"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let wanted: Vec<&str> =
+            input["AttributeNames"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         if !wanted.contains(&"All") {
             all.retain(|key, _| wanted.contains(&key.as_str()));
         }
@@ -125,19 +112,13 @@ impl Sqs {
 
     pub(super) fn tag(&self, input: &Value) -> Answer {
         let added = string_map(&input["Tags"]);
-        self.with_tags(input, |tags| tags.extend(added))
-            .map(|_| json!({}))
+        self.with_tags(input, |tags| tags.extend(added)).map(|_| json!({}))
     }
 
     pub(super) fn untag(&self, input: &Value) -> Answer {
-        let keys: Vec<&str> = input["TagKeys"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        self.with_tags(input, |tags| tags.retain(|key, _| !keys.contains(&key.as_str())))
-            .map(|_| json!({}))
+        let keys: Vec<&str> =
+            input["TagKeys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        self.with_tags(input, |tags| tags.retain(|key, _| !keys.contains(&key.as_str()))).map(|_| json!({}))
     }
 
     fn with_tags(
@@ -148,9 +129,7 @@ impl Sqs {
         let name = queue_name(input)?;
         let connection = self.db.lock();
         let tags: Option<String> = connection
-            .query_row("SELECT tags FROM queues WHERE name = ?1", [name], |row| {
-                row.get(0)
-            })
+            .query_row("SELECT tags FROM queues WHERE name = ?1", [name], |row| row.get(0))
             .optional()?;
         let mut tags = serde_json::from_str(&tags.ok_or_else(no_queue)?).unwrap_or_default();
         change(&mut tags);
@@ -187,9 +166,8 @@ impl Sqs {
 pub(super) fn settings(connection: &Connection, name: &str) -> Result<Option<Settings>, Fault> {
     let mut select =
         connection.prepare_cached("SELECT attributes, created_ms FROM queues WHERE name = ?1")?;
-    let row: Option<(String, i64)> = select
-        .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let row: Option<(String, i64)> =
+        select.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     Ok(row.map(|(attributes, created_ms)| Settings {
         name: name.to_owned(),
         attributes: serde_json::from_str(&attributes).unwrap_or_default(),
@@ -206,18 +184,14 @@ fn counts(connection: &Connection, queue: &str, now: i64) -> Result<Map<String, 
                 count(*) FILTER (WHERE visible_ms > ?2 AND receipt IS NULL)
          FROM messages WHERE queue = ?1",
     )?;
-    let (visible, flying, delayed): (i64, i64, i64) = select.query_row(params![queue, now], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-    })?;
+    let (visible, flying, delayed): (i64, i64, i64) =
+        select.query_row(params![queue, now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let counts = [
         ("ApproximateNumberOfMessages", visible),
         ("ApproximateNumberOfMessagesNotVisible", flying),
         ("ApproximateNumberOfMessagesDelayed", delayed),
     ];
-    Ok(counts
-        .map(|(key, n)| (key.to_owned(), json!(n.to_string())))
-        .into_iter()
-        .collect())
+    Ok(counts.map(|(key, n)| (key.to_owned(), json!(n.to_string()))).into_iter().collect())
 }
 
 fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), Fault> {
@@ -233,17 +207,12 @@ fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), Fault> 
         }
     }
     if attributes.get("FifoQueue").is_some_and(|v| v == "true") {
-        return Err(sqs_fault(
-            "InvalidAttributeName",
-            "The local cloud has standard queues only.",
-        ));
+        return Err(sqs_fault("InvalidAttributeName", "The local cloud has standard queues only."));
     }
     Ok(())
 }
 
 fn string_map(value: &Value) -> BTreeMap<String, String> {
     let entries = value.as_object().into_iter().flatten();
-    entries
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-        .collect()
+    entries.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }

@@ -158,10 +158,7 @@ impl Row {
             ("SenderId", names::ACCOUNT.to_owned()),
             ("SentTimestamp", self.sent_ms.to_string()),
             ("ApproximateReceiveCount", self.receives.to_string()),
-            (
-                "ApproximateFirstReceiveTimestamp",
-                self.first_received_ms.unwrap_or_default().to_string(),
-            ),
+            ("ApproximateFirstReceiveTimestamp", self.first_received_ms.unwrap_or_default().to_string()),
         ];
         if let Some(source) = &self.dead_from {
             all.push(("DeadLetterQueueSourceArn", names::queue_arn(source)));
@@ -184,9 +181,7 @@ fn wanted<'v>(input: &'v Value, keys: &[&str]) -> Vec<&'v str> {
 fn matches(wanted: &str, name: &str) -> bool {
     wanted == "All"
         || wanted == name
-        || wanted
-            .strip_suffix(".*")
-            .is_some_and(|prefix| name.starts_with(prefix))
+        || wanted.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix))
 }
 
 fn wish(input: &Value, queue: &Settings) -> Result<Wish, Fault> {

@@ -122,12 +122,8 @@ pub(super) fn api(id: &str, properties: &Value, functions: &[Function]) -> Resul
     for (kind, response) in at.get("GatewayResponses").entries() {
         gateway_responses.insert(kind.to_owned(), gateway_response(&response)?);
     }
-    let types: Result<Vec<String>> = at
-        .get("BinaryMediaTypes")
-        .items()
-        .iter()
-        .map(|t| Ok(t.text()?.replace("~1", "/")))
-        .collect();
+    let types: Result<Vec<String>> =
+        at.get("BinaryMediaTypes").items().iter().map(|t| Ok(t.text()?.replace("~1", "/"))).collect();
     Ok(Api {
         logical_id: id.to_owned(),
         stage: at.get("StageName").text_or("prod")?,
@@ -150,18 +146,14 @@ fn route(path: &str, methods: &At<'_>, functions: &[Function]) -> Result<Route> 
             "get" | "put" | "post" | "delete" | "options" | "head" | "patch" => method.to_ascii_uppercase(),
             "parameters" | "summary" | "description" => continue,
             _ => {
-                return Err(operation.error(
-                    "it is not a method",
-                    "use get, put, post, delete, options, head, patch",
-                ));
+                return Err(
+                    operation.error("it is not a method", "use get, put, post, delete, options, head, patch")
+                );
             }
         };
         out.insert(method, integration(&operation, functions)?);
     }
-    Ok(Route {
-        path: path.to_owned(),
-        methods: out,
-    })
+    Ok(Route { path: path.to_owned(), methods: out })
 }
 
 fn integration(operation: &At<'_>, functions: &[Function]) -> Result<Integration> {
@@ -170,10 +162,9 @@ fn integration(operation: &At<'_>, functions: &[Function]) -> Result<Integration
         "aws_proxy" => proxy(&at, functions),
         "mock" => mock(&at).map(Integration::Mock),
         "" => Err(at.error("the method has no integration", "run `cargo xtask sync`")),
-        other => Err(at.get("type").error(
-            format!("the local cloud has no `{other}` integrations"),
-            "use aws_proxy or mock",
-        )),
+        other => Err(at
+            .get("type")
+            .error(format!("the local cloud has no `{other}` integrations"), "use aws_proxy or mock")),
     }
 }
 
@@ -181,10 +172,7 @@ fn proxy(at: &At<'_>, functions: &[Function]) -> Result<Integration> {
     let uri = at.get("uri").text()?;
     let function = functions.iter().find(|f| uri.contains(&format!("{}/", f.arn)));
     let Some(function) = function else {
-        return Err(at.get("uri").error(
-            format!("`{uri}` names no function of this template"),
-            "correct it",
-        ));
+        return Err(at.get("uri").error(format!("`{uri}` names no function of this template"), "correct it"));
     };
     let streams = at.get("responseTransferMode").text_or("BUFFERED")? == "STREAM";
     if streams != uri.ends_with("/response-streaming-invocations") {
@@ -193,19 +181,14 @@ fn proxy(at: &At<'_>, functions: &[Function]) -> Result<Integration> {
             "set both or none",
         ));
     }
-    Ok(Integration::Function {
-        function: function.logical_id.clone(),
-        streams,
-    })
+    Ok(Integration::Function { function: function.logical_id.clone(), streams })
 }
 
 fn mock(at: &At<'_>) -> Result<Mock> {
     let request = at.get("requestTemplates").get("application/json");
     let request_json: Value = serde_json::from_str(&request.text()?).unwrap_or(Value::Null);
-    let Some(status) = request_json
-        .get("statusCode")
-        .and_then(Value::as_u64)
-        .and_then(|s| u16::try_from(s).ok())
+    let Some(status) =
+        request_json.get("statusCode").and_then(Value::as_u64).and_then(|s| u16::try_from(s).ok())
     else {
         return Err(request.error("it names no `statusCode`", "write {\"statusCode\": 405}"));
     };
@@ -222,53 +205,28 @@ fn mock(at: &At<'_>) -> Result<Mock> {
         );
     }
     if responses.is_empty() {
-        return Err(at
-            .get("responses")
-            .error("a mock needs a response", "declare `default`"));
+        return Err(at.get("responses").error("a mock needs a response", "declare `default`"));
     }
-    let media_types = at
-        .get("requestTemplates")
-        .entries()
-        .into_iter()
-        .map(|(kind, _)| kind.to_owned())
-        .collect();
-    Ok(Mock {
-        status,
-        media_types,
-        responses,
-    })
+    let media_types =
+        at.get("requestTemplates").entries().into_iter().map(|(kind, _)| kind.to_owned()).collect();
+    Ok(Mock { status, media_types, responses })
 }
 
 fn method_throttle(at: &At<'_>) -> Result<Option<MethodThrottle>> {
-    let (rate, burst) = (
-        at.get("ThrottlingRateLimit").number()?,
-        at.get("ThrottlingBurstLimit").number()?,
-    );
+    let (rate, burst) = (at.get("ThrottlingRateLimit").number()?, at.get("ThrottlingBurstLimit").number()?);
     let (Some(rate), Some(burst)) = (rate, burst) else {
         return Ok(None);
     };
     // CloudFormation wants `/` inside a resource path written as `~1`.
-    let path = at
-        .get("ResourcePath")
-        .text()?
-        .replace("~1", "/")
-        .replacen("//", "/", 1);
+    let path = at.get("ResourcePath").text()?.replace("~1", "/").replacen("//", "/", 1);
     let method = at.get("HttpMethod").text()?.to_ascii_uppercase();
-    Ok(Some(MethodThrottle {
-        path,
-        method,
-        throttle: Throttle { rate, burst },
-    }))
+    Ok(Some(MethodThrottle { path, method, throttle: Throttle { rate, burst } }))
 }
 
 fn gateway_response(at: &At<'_>) -> Result<GatewayResponse> {
     let status = at.get("StatusCode");
     Ok(GatewayResponse {
-        status: if status.exists() {
-            Some(required_status(&status)?)
-        } else {
-            None
-        },
+        status: if status.exists() { Some(required_status(&status)?) } else { None },
         headers: headers(&at.get("ResponseParameters").get("Headers"), "")?,
         templates: texts(&at.get("ResponseTemplates"))?,
     })
@@ -297,8 +255,5 @@ fn headers(at: &At<'_>, prefix: &str) -> Result<BTreeMap<String, String>> {
 }
 
 fn texts(at: &At<'_>) -> Result<BTreeMap<String, String>> {
-    at.entries()
-        .into_iter()
-        .map(|(key, value)| Ok((key.to_owned(), value.text()?)))
-        .collect()
+    at.entries().into_iter().map(|(key, value)| Ok((key.to_owned(), value.text()?))).collect()
 }

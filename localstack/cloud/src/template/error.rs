@@ -15,11 +15,7 @@ pub struct TemplateError {
 
 impl TemplateError {
     pub(crate) fn new(at: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self {
-            at: at.into(),
-            what: what.into(),
-            fix: fix.into(),
-        }
+        Self { at: at.into(), what: what.into(), fix: fix.into() }
     }
 }
 

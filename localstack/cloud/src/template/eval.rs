@@ -79,21 +79,15 @@ impl Scope<'_> {
                 let values = self.booleans(at, argument, depth)?;
                 Ok(Value::Bool(!values.first().copied().unwrap_or(false)))
             }
-            "Fn::And" => Ok(Value::Bool(
-                self.booleans(at, argument, depth)?.into_iter().all(|b| b),
-            )),
-            "Fn::Or" => Ok(Value::Bool(
-                self.booleans(at, argument, depth)?.into_iter().any(|b| b),
-            )),
+            "Fn::And" => Ok(Value::Bool(self.booleans(at, argument, depth)?.into_iter().all(|b| b))),
+            "Fn::Or" => Ok(Value::Bool(self.booleans(at, argument, depth)?.into_iter().any(|b| b))),
             "Fn::Join" => self.join_list(at, argument, depth),
             "Fn::Split" => self.split_text(at, argument, depth),
             "Fn::Select" => self.select(at, argument, depth),
             "Fn::FindInMap" => self.find_in_map(at, argument, depth),
             "Fn::Base64" => {
                 let value = self.eval_at(at, argument, depth)?;
-                Ok(base64::engine::general_purpose::STANDARD
-                    .encode(text(at, &value)?)
-                    .into())
+                Ok(base64::engine::general_purpose::STANDARD.encode(text(at, &value)?).into())
             }
             other => Err(TemplateError::new(
                 at,
@@ -118,18 +112,9 @@ impl Scope<'_> {
 
     fn attribute(&self, at: &str, argument: &Value, depth: usize) -> Result<Value> {
         let argument = self.eval_at(at, argument, depth)?;
-        let parts: Vec<&str> = argument
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let parts: Vec<&str> = argument.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let [resource, attribute] = parts[..] else {
-            return Err(TemplateError::new(
-                at,
-                "`GetAtt` wants `Resource.Attribute`",
-                "write both",
-            ));
+            return Err(TemplateError::new(at, "`GetAtt` wants `Resource.Attribute`", "write both"));
         };
         names::attribute(self, at, resource, attribute).map(Value::String)
     }
@@ -144,11 +129,7 @@ impl Scope<'_> {
         while let Some(start) = rest.find("${") {
             out.push_str(&rest[..start]);
             let Some(length) = rest[start..].find('}') else {
-                return Err(TemplateError::new(
-                    at,
-                    "a `${` in `Sub` is never closed",
-                    "add the `}`",
-                ));
+                return Err(TemplateError::new(at, "a `${` in `Sub` is never closed", "add the `}`"));
             };
             let name = rest[start + 2..start + length].trim();
             rest = &rest[start + length + 1..];
@@ -177,11 +158,7 @@ impl Scope<'_> {
 
     fn choose(&self, at: &str, argument: &Value, depth: usize) -> Result<Value> {
         let [name, yes, no] = arguments::<3>(at, "Fn::If", argument)?;
-        let branch = if self.condition_at(at, text(at, name)?, depth)? {
-            yes
-        } else {
-            no
-        };
+        let branch = if self.condition_at(at, text(at, name)?, depth)? { yes } else { no };
         self.eval_at(at, branch, depth)
     }
 
@@ -196,32 +173,20 @@ impl Scope<'_> {
 
     fn booleans(&self, at: &str, argument: &Value, depth: usize) -> Result<Vec<bool>> {
         let values = self.eval_at(at, argument, depth)?;
-        values
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|v| as_bool(at, v))
-            .collect()
+        values.as_array().into_iter().flatten().map(|v| as_bool(at, v)).collect()
     }
 
     fn pair(&self, at: &str, argument: &Value, depth: usize) -> Result<(String, String)> {
         let [a, b] = arguments::<2>(at, "Fn::Equals", argument)?;
-        Ok((
-            plain(at, &self.eval_at(at, a, depth)?)?,
-            plain(at, &self.eval_at(at, b, depth)?)?,
-        ))
+        Ok((plain(at, &self.eval_at(at, a, depth)?)?, plain(at, &self.eval_at(at, b, depth)?)?))
     }
 
     fn join_list(&self, at: &str, argument: &Value, depth: usize) -> Result<Value> {
         let [separator, list] = arguments::<2>(at, "Fn::Join", argument)?;
         let separator = plain(at, &self.eval_at(at, separator, depth)?)?;
         let list = self.eval_at(at, list, depth)?;
-        let parts: Result<Vec<String>> = list
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|v| plain(at, v))
-            .collect();
+        let parts: Result<Vec<String>> =
+            list.as_array().into_iter().flatten().map(|v| plain(at, v)).collect();
         Ok(parts?.join(&separator).into())
     }
 
@@ -242,12 +207,8 @@ impl Scope<'_> {
 
     fn find_in_map(&self, at: &str, argument: &Value, depth: usize) -> Result<Value> {
         let argument = self.eval_at(at, argument, depth)?;
-        let keys: Result<Vec<String>> = argument
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|v| plain(at, v))
-            .collect();
+        let keys: Result<Vec<String>> =
+            argument.as_array().into_iter().flatten().map(|v| plain(at, v)).collect();
         let keys = keys?;
         let found = keys.iter().try_fold(None::<&Value>, |found, key| match found {
             None => self.mappings.get(key).map(Some),
@@ -273,18 +234,12 @@ fn single_function(map: &Map<String, Value>) -> Option<(&str, &Value)> {
 fn arguments<'v, const N: usize>(at: &str, function: &str, value: &'v Value) -> Result<[&'v Value; N]> {
     let items: Vec<&Value> = value.as_array().into_iter().flatten().collect();
     items.try_into().map_err(|_| {
-        TemplateError::new(
-            at,
-            format!("`{function}` wants {N} arguments"),
-            "write a list of them",
-        )
+        TemplateError::new(at, format!("`{function}` wants {N} arguments"), "write a list of them")
     })
 }
 
 fn text<'v>(at: &str, value: &'v Value) -> Result<&'v str> {
-    value
-        .as_str()
-        .ok_or_else(|| TemplateError::new(at, format!("text is wanted, not {value}"), "write text"))
+    value.as_str().ok_or_else(|| TemplateError::new(at, format!("text is wanted, not {value}"), "write text"))
 }
 
 /// A scalar as CloudFormation would splice it into text.

@@ -88,27 +88,15 @@ pub(super) fn function(
     globals: &Value,
 ) -> Result<Function> {
     let at = At::new(format!("Resources.{}.Properties", place.id), properties);
-    let globals = At::new(
-        "Globals.Function",
-        globals.get("Function").unwrap_or(&Value::Null),
-    );
+    let globals = At::new("Globals.Function", globals.get("Function").unwrap_or(&Value::Null));
     let either = |key: &str| {
-        if at.get(key).exists() {
-            at.get(key)
-        } else {
-            globals.get(key)
-        }
+        if at.get(key).exists() { at.get(key) } else { globals.get(key) }
     };
     let metadata_at = format!("Resources.{}.Metadata", place.id);
     let metadata = scope.eval(&metadata_at, resource.get("Metadata").unwrap_or(&Value::Null))?;
-    let binary = At::new(metadata_at, &metadata)
-        .get("BuildProperties")
-        .get("Binary");
+    let binary = At::new(metadata_at, &metadata).get("BuildProperties").get("Binary");
     if !binary.exists() {
-        return Err(binary.error(
-            "the function names no binary",
-            "add `BuildProperties: { Binary: <name> }`",
-        ));
+        return Err(binary.error("the function names no binary", "add `BuildProperties: { Binary: <name> }`"));
     }
     let mut environment = BTreeMap::new();
     for source in [&globals, &at] {
@@ -147,11 +135,7 @@ fn event(at: &At<'_>) -> Result<Option<Event>> {
         })),
         "DynamoDB" => stream(&properties).map(Some),
         "Schedule" | "ScheduleV2" => {
-            let key = if kind == "Schedule" {
-                "Schedule"
-            } else {
-                "ScheduleExpression"
-            };
+            let key = if kind == "Schedule" { "Schedule" } else { "ScheduleExpression" };
             Ok(Some(Event::Schedule {
                 expression: properties.get(key).text()?,
                 input: properties.get("Input").optional_text()?,
@@ -208,10 +192,7 @@ pub(super) fn check_sources(template: &Template) -> Result<()> {
                     format!("queue `{queue}`")
                 }
                 Event::Stream { table, .. }
-                    if !template
-                        .tables
-                        .iter()
-                        .any(|t| t.name == *table && t.stream.is_some()) =>
+                    if !template.tables.iter().any(|t| t.name == *table && t.stream.is_some()) =>
                 {
                     format!("stream of table `{table}`")
                 }

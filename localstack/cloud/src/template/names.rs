@@ -67,17 +67,15 @@ pub(super) fn attribute(scope: &Scope<'_>, at: &str, name: &str, attribute: &str
         ("AWS::SQS::Queue", "QueueName") => physical(scope, resource, "QueueName"),
         ("AWS::SQS::Queue", "QueueUrl") => Ok(queue_url(&physical(scope, resource, "QueueName")?)),
         ("AWS::SecretsManager::Secret", "Id" | "Arn") => Ok(secret_arn(&physical(scope, resource, "Name")?)),
-        ("AWS::S3::Bucket", "Arn") => Ok(format!(
-            "arn:aws:s3:::{}",
-            bucket_name(&physical(scope, resource, "BucketName")?)
-        )),
+        ("AWS::S3::Bucket", "Arn") => {
+            Ok(format!("arn:aws:s3:::{}", bucket_name(&physical(scope, resource, "BucketName")?)))
+        }
         ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn") => {
             Ok(function_arn(&physical(scope, resource, "FunctionName")?))
         }
-        ("AWS::IAM::Role", "Arn") => Ok(format!(
-            "arn:aws:iam::{ACCOUNT}:role/{}",
-            physical(scope, resource, "RoleName")?
-        )),
+        ("AWS::IAM::Role", "Arn") => {
+            Ok(format!("arn:aws:iam::{ACCOUNT}:role/{}", physical(scope, resource, "RoleName")?))
+        }
         ("AWS::Logs::LogGroup", "Arn") => {
             physical(scope, resource, "LogGroupName").map(|n| arn("logs", &format!("log-group:{n}:*")))
         }
@@ -129,16 +127,10 @@ fn find<'s>(scope: &'s Scope<'_>, at: &str, name: &str) -> Result<Declared<'s>> 
         return Ok(declared(id, resource));
     }
     // SAM makes `<Function>Role` itself.
-    if let Some((id, function)) = name
-        .strip_suffix("Role")
-        .and_then(|f| scope.resources.get_key_value(f))
+    if let Some((id, function)) = name.strip_suffix("Role").and_then(|f| scope.resources.get_key_value(f))
         && function.get("Type").and_then(Value::as_str) == Some("AWS::Serverless::Function")
     {
-        return Ok(Declared {
-            id,
-            kind: "AWS::IAM::Role",
-            properties: &Value::Null,
-        });
+        return Ok(Declared { id, kind: "AWS::IAM::Role", properties: &Value::Null });
     }
     Err(unknown(at, name))
 }
@@ -146,11 +138,7 @@ fn find<'s>(scope: &'s Scope<'_>, at: &str, name: &str) -> Result<Declared<'s>> 
 /// The declaration behind one entry of `Resources`.
 pub(super) fn declared<'t>(id: &'t str, resource: &'t Value) -> Declared<'t> {
     let kind = resource.get("Type").and_then(Value::as_str).unwrap_or_default();
-    Declared {
-        id,
-        kind,
-        properties: resource.get("Properties").unwrap_or(&Value::Null),
-    }
+    Declared { id, kind, properties: resource.get("Properties").unwrap_or(&Value::Null) }
 }
 
 /// The name the template gives, or `<stack>-<logical id>`.

@@ -21,10 +21,7 @@ impl<'v> At<'v> {
 
     /// The property, or `null`.
     pub(super) fn get(&self, key: &str) -> At<'v> {
-        At {
-            at: format!("{}.{key}", self.at),
-            value: self.value.get(key).unwrap_or(&Value::Null),
-        }
+        At { at: format!("{}.{key}", self.at), value: self.value.get(key).unwrap_or(&Value::Null) }
     }
 
     pub(super) fn exists(&self) -> bool {
@@ -36,19 +33,11 @@ impl<'v> At<'v> {
     }
 
     pub(super) fn text_or(&self, default: &str) -> Result<String> {
-        if self.exists() {
-            self.text()
-        } else {
-            Ok(default.to_owned())
-        }
+        if self.exists() { self.text() } else { Ok(default.to_owned()) }
     }
 
     pub(super) fn optional_text(&self) -> Result<Option<String>> {
-        if self.exists() {
-            self.text().map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.exists() { self.text().map(Some) } else { Ok(None) }
     }
 
     pub(super) fn number<T: std::str::FromStr>(&self) -> Result<Option<T>> {
@@ -66,10 +55,9 @@ impl<'v> At<'v> {
             None => Ok(default),
             Some("true") => Ok(true),
             Some("false") => Ok(false),
-            Some(other) => Err(self.error(
-                format!("`{other}` is neither true nor false"),
-                "write one of them",
-            )),
+            Some(other) => {
+                Err(self.error(format!("`{other}` is neither true nor false"), "write one of them"))
+            }
         }
     }
 
@@ -80,29 +68,13 @@ impl<'v> At<'v> {
     /// The items of a list; nothing when it is absent.
     pub(super) fn items(&self) -> Vec<At<'v>> {
         let items = self.value.as_array().into_iter().flatten();
-        items
-            .enumerate()
-            .map(|(i, value)| At {
-                at: format!("{}[{i}]", self.at),
-                value,
-            })
-            .collect()
+        items.enumerate().map(|(i, value)| At { at: format!("{}[{i}]", self.at), value }).collect()
     }
 
     /// The entries of an object; nothing when it is absent.
     pub(super) fn entries(&self) -> Vec<(&'v str, At<'v>)> {
         let entries = self.value.as_object().into_iter().flatten();
-        entries
-            .map(|(key, value)| {
-                (
-                    key.as_str(),
-                    At {
-                        at: format!("{}.{key}", self.at),
-                        value,
-                    },
-                )
-            })
-            .collect()
+        entries.map(|(key, value)| (key.as_str(), At { at: format!("{}.{key}", self.at), value })).collect()
     }
 
     pub(super) fn error(&self, what: impl Into<String>, fix: impl Into<String>) -> TemplateError {

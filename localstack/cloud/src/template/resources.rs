@@ -102,9 +102,7 @@ pub(super) fn table(scope: &Scope<'_>, place: Declared<'_>, properties: &Value) 
     let at = At::new(format!("Resources.{}.Properties", place.id), properties);
     for required in ["AttributeDefinitions", "KeySchema"] {
         if !at.get(required).value.is_array() {
-            return Err(at
-                .get(required)
-                .error("it is missing", "declare the table's keys"));
+            return Err(at.get(required).error("it is missing", "declare the table's keys"));
         }
     }
     let mut indexes = BTreeMap::new();
@@ -112,27 +110,15 @@ pub(super) fn table(scope: &Scope<'_>, place: Declared<'_>, properties: &Value) 
         indexes.insert(index.get("IndexName").text()?, index.value.clone());
     }
     let ttl = at.get("TimeToLiveSpecification");
-    let ttl = if ttl.get("Enabled").flag(false)? {
-        Some(ttl.get("AttributeName").text()?)
-    } else {
-        None
-    };
+    let ttl = if ttl.get("Enabled").flag(false)? { Some(ttl.get("AttributeName").text()?) } else { None };
     Ok(Table {
         logical_id: place.id.to_owned(),
         name: physical(scope, place, "TableName")?,
         attributes: at.get("AttributeDefinitions").value.clone(),
         key_schema: at.get("KeySchema").value.clone(),
         indexes,
-        local_indexes: at
-            .get("LocalSecondaryIndexes")
-            .items()
-            .into_iter()
-            .map(|i| i.value.clone())
-            .collect(),
-        stream: at
-            .get("StreamSpecification")
-            .get("StreamViewType")
-            .optional_text()?,
+        local_indexes: at.get("LocalSecondaryIndexes").items().into_iter().map(|i| i.value.clone()).collect(),
+        stream: at.get("StreamSpecification").get("StreamViewType").optional_text()?,
         ttl,
     })
 }
@@ -177,10 +163,7 @@ pub(super) fn queue(scope: &Scope<'_>, place: Declared<'_>, properties: &Value) 
 pub(super) fn secret(scope: &Scope<'_>, place: Declared<'_>, properties: &Value) -> Result<Secret> {
     let at = At::new(format!("Resources.{}.Properties", place.id), properties);
     let name = physical(scope, place, "Name")?;
-    let value = match (
-        at.get("SecretString").optional_text()?,
-        at.get("GenerateSecretString"),
-    ) {
+    let value = match (at.get("SecretString").optional_text()?, at.get("GenerateSecretString")) {
         (Some(text), _) => Some(SecretValue::Text(text)),
         (None, generate) if generate.value.is_object() => {
             Some(SecretValue::Generate(self::generate(&generate)?))
@@ -201,8 +184,7 @@ fn generate(at: &At<'_>) -> Result<Generate> {
         None => None,
         Some(text) => {
             let object = serde_json::from_str(&text).map_err(|e| {
-                at.get("SecretStringTemplate")
-                    .error(format!("it is not a JSON object ({e})"), "correct it")
+                at.get("SecretStringTemplate").error(format!("it is not a JSON object ({e})"), "correct it")
             })?;
             Some((object, at.get("GenerateStringKey").text()?))
         }
@@ -220,8 +202,5 @@ fn generate(at: &At<'_>) -> Result<Generate> {
 
 pub(super) fn bucket(scope: &Scope<'_>, place: Declared<'_>) -> Result<Bucket> {
     let name = names::bucket_name(&physical(scope, place, "BucketName")?);
-    Ok(Bucket {
-        logical_id: place.id.to_owned(),
-        name,
-    })
+    Ok(Bucket { logical_id: place.id.to_owned(), name })
 }

@@ -11,11 +11,7 @@ use super::error::{Result, TemplateError};
 /// Parses the text of a template.
 pub(super) fn parse(text: &str) -> Result<Value> {
     let yaml: Yaml = yaml_serde::from_str(text).map_err(|e| {
-        TemplateError::new(
-            "the file",
-            format!("it is not valid YAML ({e})"),
-            "correct it at that line",
-        )
+        TemplateError::new("the file", format!("it is not valid YAML ({e})"), "correct it at that line")
     })?;
     to_json("", &yaml)
 }
@@ -36,17 +32,12 @@ fn number(n: &yaml_serde::Number) -> Value {
     if let Some(i) = n.as_i64() {
         return i.into();
     }
-    n.as_f64()
-        .and_then(serde_json::Number::from_f64)
-        .map_or(Value::Null, Value::Number)
+    n.as_f64().and_then(serde_json::Number::from_f64).map_or(Value::Null, Value::Number)
 }
 
 fn sequence(at: &str, items: &[Yaml]) -> Result<Value> {
-    let items: Result<Vec<_>> = items
-        .iter()
-        .enumerate()
-        .map(|(i, item)| to_json(&format!("{at}[{i}]"), item))
-        .collect();
+    let items: Result<Vec<_>> =
+        items.iter().enumerate().map(|(i, item)| to_json(&format!("{at}[{i}]"), item)).collect();
     Ok(Value::Array(items?))
 }
 
@@ -99,9 +90,5 @@ fn split_attribute(value: Value) -> Value {
 
 /// `a` + `b` → `a.b`, and `b` at the root.
 pub(super) fn join(at: &str, key: &str) -> String {
-    if at.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{at}.{key}")
-    }
+    if at.is_empty() { key.to_owned() } else { format!("{at}.{key}") }
 }

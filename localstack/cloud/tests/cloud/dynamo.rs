@@ -16,24 +16,12 @@ fn s(text: &str) -> AttributeValue {
 }
 
 async fn put(client: &Client, pk: &str, sk: &str) {
-    let put = client
-        .put_item()
-        .table_name(TABLE)
-        .item("pk", s(pk))
-        .item("sk", s(sk));
-    put.item("gsi1pk", s("all"))
-        .item("gsi1sk", s(pk))
-        .send()
-        .await
-        .unwrap();
+    let put = client.put_item().table_name(TABLE).item("pk", s(pk)).item("sk", s(sk));
+    put.item("gsi1pk", s("all")).item("gsi1sk", s(pk)).send().await.unwrap();
 }
 
 async fn exists(client: &Client, pk: &str) -> bool {
-    let get = client
-        .get_item()
-        .table_name(TABLE)
-        .key("pk", s(pk))
-        .key("sk", s("x"));
+    let get = client.get_item().table_name(TABLE).key("pk", s(pk)).key("sk", s("x"));
     get.send().await.unwrap().item.is_some()
 }
 
@@ -42,12 +30,7 @@ async fn a_cancelled_transaction_says_why_and_changes_nothing() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
     put(&client, "taken", "x").await;
-    let fresh = Put::builder()
-        .table_name(TABLE)
-        .item("pk", s("fresh"))
-        .item("sk", s("x"))
-        .build()
-        .unwrap();
+    let fresh = Put::builder().table_name(TABLE).item("pk", s("fresh")).item("sk", s("x")).build().unwrap();
     let taken = Put::builder()
         .table_name(TABLE)
         .item("pk", s("taken"))
@@ -66,11 +49,8 @@ async fn a_cancelled_transaction_says_why_and_changes_nothing() {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
         panic!("{error:?}");
     };
-    let codes: Vec<_> = cancelled
-        .cancellation_reasons()
-        .iter()
-        .map(|r| r.code().unwrap_or_default())
-        .collect();
+    let codes: Vec<_> =
+        cancelled.cancellation_reasons().iter().map(|r| r.code().unwrap_or_default()).collect();
     assert_eq!(codes, ["None", "ConditionalCheckFailed"]);
     assert!(!exists(&client, "fresh").await);
 }
@@ -105,36 +85,14 @@ async fn unguarded_read_then_write_loses_updates() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
     let increment = || async {
-        let key = client
-            .get_item()
-            .table_name(TABLE)
-            .key("pk", s("n"))
-            .key("sk", s("x"));
+        let key = client.get_item().table_name(TABLE).key("pk", s("n")).key("sk", s("x"));
         let item = key.send().await.unwrap().item.unwrap_or_default();
-        let n: u32 = item
-            .get("n")
-            .and_then(|n| n.as_n().ok())
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0);
-        let put = client
-            .put_item()
-            .table_name(TABLE)
-            .item("pk", s("n"))
-            .item("sk", s("x"));
-        put.item("n", AttributeValue::N((n + 1).to_string()))
-            .send()
-            .await
-            .unwrap();
+        let n: u32 = item.get("n").and_then(|n| n.as_n().ok()).and_then(|n| n.parse().ok()).unwrap_or(0);
+        let put = client.put_item().table_name(TABLE).item("pk", s("n")).item("sk", s("x"));
+        put.item("n", AttributeValue::N((n + 1).to_string())).send().await.unwrap();
     };
     join_all((0..10).map(|_| increment())).await;
-    let item = client
-        .get_item()
-        .table_name(TABLE)
-        .key("pk", s("n"))
-        .key("sk", s("x"))
-        .send()
-        .await
-        .unwrap();
+    let item = client.get_item().table_name(TABLE).key("pk", s("n")).key("sk", s("x")).send().await.unwrap();
     assert_ne!(item.item.unwrap()["n"], AttributeValue::N("10".to_owned()));
 }
 
@@ -158,12 +116,8 @@ async fn an_index_answers_in_order_and_pages() {
     };
     let first = page(None).await.unwrap();
     let second = page(first.last_evaluated_key.clone()).await.unwrap();
-    let keys: Vec<_> = first
-        .items()
-        .iter()
-        .chain(second.items())
-        .map(|i| i["pk"].as_s().unwrap().as_str())
-        .collect();
+    let keys: Vec<_> =
+        first.items().iter().chain(second.items()).map(|i| i["pk"].as_s().unwrap().as_str()).collect();
     assert_eq!(keys, ["a", "b", "c"]);
 }
 
@@ -175,26 +129,14 @@ async fn the_stream_tells_every_change_once() {
     put(&client, "a", "x").await;
     put(&client, "b", "x").await;
     let records = cloud.stream_records(TABLE, None, 10).unwrap();
-    let names: Vec<_> = records
-        .iter()
-        .map(|r| r["dynamodb"]["NewImage"]["pk"]["S"].as_str().unwrap())
-        .collect();
+    let names: Vec<_> =
+        records.iter().map(|r| r["dynamodb"]["NewImage"]["pk"]["S"].as_str().unwrap()).collect();
     assert_eq!(names, ["a", "b"]);
     assert_eq!(records[0]["eventName"], "INSERT");
-    assert!(
-        records[0]["eventSourceARN"]
-            .as_str()
-            .unwrap()
-            .ends_with("table/test-things/stream/local")
-    );
+    assert!(records[0]["eventSourceARN"].as_str().unwrap().ends_with("table/test-things/stream/local"));
     let first = records[0]["dynamodb"]["SequenceNumber"].as_str().unwrap();
-    assert_eq!(
-        cloud.stream_records(TABLE, Some(first), 10).unwrap(),
-        records[1..]
-    );
-    let end = records[1]["dynamodb"]["SequenceNumber"]
-        .as_str()
-        .map(str::to_owned);
+    assert_eq!(cloud.stream_records(TABLE, Some(first), 10).unwrap(), records[1..]);
+    let end = records[1]["dynamodb"]["SequenceNumber"].as_str().map(str::to_owned);
     assert_eq!(cloud.stream_end(TABLE).unwrap(), end);
 }
 
@@ -203,20 +145,9 @@ async fn expired_items_are_swept() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
     put(&client, "stays", "x").await;
-    let soon = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-        + 60;
-    let put = client
-        .put_item()
-        .table_name(TABLE)
-        .item("pk", s("goes"))
-        .item("sk", s("x"));
-    put.item("expires_at", AttributeValue::N(soon.to_string()))
-        .send()
-        .await
-        .unwrap();
+    let soon = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 60;
+    let put = client.put_item().table_name(TABLE).item("pk", s("goes")).item("sk", s("x"));
+    put.item("expires_at", AttributeValue::N(soon.to_string())).send().await.unwrap();
     assert_eq!(cloud.sweep_expired().unwrap(), 0);
     cloud.advance(Duration::from_mins(2));
     assert_eq!(cloud.sweep_expired().unwrap(), 1);
@@ -237,11 +168,7 @@ async fn items_survive_reopening_and_the_template_may_grow() {
     let cloud = Cloud::open(&grown, folder.path()).unwrap();
     let client = Client::new(&cloud.sdk_config());
     assert!(exists(&client, "kept").await);
-    let update = client
-        .update_item()
-        .table_name(TABLE)
-        .key("pk", s("kept"))
-        .key("sk", s("x"));
+    let update = client.update_item().table_name(TABLE).key("pk", s("kept")).key("sk", s("x"));
     update
         .update_expression("SET gsi2pk = :v")
         .expression_attribute_values(":v", s("here"))
@@ -264,19 +191,9 @@ async fn items_survive_reopening_and_the_template_may_grow() {
 async fn mistakes_get_the_names_aws_gives_them() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
-    let absent = client
-        .get_item()
-        .table_name("nowhere")
-        .key("pk", s("a"))
-        .key("sk", s("x"))
-        .send()
-        .await;
+    let absent = client.get_item().table_name("nowhere").key("pk", s("a")).key("sk", s("x")).send().await;
     assert_eq!(absent.unwrap_err().code(), Some("ResourceNotFoundException"));
-    let update = client
-        .update_item()
-        .table_name(TABLE)
-        .key("pk", s("a"))
-        .key("sk", s("x"));
+    let update = client.update_item().table_name(TABLE).key("pk", s("a")).key("sk", s("x"));
     let broken = update.update_expression("SET =").send().await;
     assert_eq!(broken.unwrap_err().code(), Some("ValidationException"));
     let bad_update = Update::builder()
@@ -329,23 +246,12 @@ async fn a_transaction_with_a_token_happens_once() {
             .build()
             .unwrap();
         let item = TransactWriteItem::builder().update(update).build();
-        client
-            .transact_write_items()
-            .client_request_token("once")
-            .transact_items(item)
-            .send()
+        client.transact_write_items().client_request_token("once").transact_items(item).send()
     };
     add("1").await.unwrap();
     add("1").await.unwrap();
     let other = add("2").await.unwrap_err().into_service_error();
     assert!(other.is_idempotent_parameter_mismatch_exception(), "{other:?}");
-    let sum = client
-        .get_item()
-        .table_name(TABLE)
-        .key("pk", s("sum"))
-        .key("sk", s("x"))
-        .send()
-        .await
-        .unwrap();
+    let sum = client.get_item().table_name(TABLE).key("pk", s("sum")).key("sk", s("x")).send().await.unwrap();
     assert_eq!(sum.item.unwrap()["n"], AttributeValue::N("1".to_owned()));
 }

@@ -8,20 +8,12 @@ use crate::{in_memory, small};
 fn message(subject: &str, text: &str) -> EmailContent {
     let part = |data: &str| Content::builder().data(data).build().unwrap();
     let body = Body::builder().text(part(text)).build();
-    EmailContent::builder()
-        .simple(Message::builder().subject(part(subject)).body(body).build())
-        .build()
+    EmailContent::builder().simple(Message::builder().subject(part(subject)).body(body).build()).build()
 }
 
 async fn send(client: &Client, to: &str, subject: &str) {
-    let send = client
-        .send_email()
-        .from_email_address("us@example.com")
-        .content(message(subject, "hello"));
-    send.destination(Destination::builder().to_addresses(to).build())
-        .send()
-        .await
-        .unwrap();
+    let send = client.send_email().from_email_address("us@example.com").content(message(subject, "hello"));
+    send.destination(Destination::builder().to_addresses(to).build()).send().await.unwrap();
 }
 
 #[tokio::test]
@@ -45,9 +37,6 @@ async fn mail_can_be_read_by_recipient_and_survives_reopening() {
 async fn mail_without_a_recipient_is_refused() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
-    let send = client
-        .send_email()
-        .from_email_address("us@example.com")
-        .content(message("s", "t"));
+    let send = client.send_email().from_email_address("us@example.com").content(message("s", "t"));
     assert_eq!(send.send().await.unwrap_err().code(), Some("BadRequestException"));
 }

@@ -40,23 +40,12 @@ async fn the_port_serves_presigned_objects_and_json_services() {
         .await
         .unwrap();
     let presigning = PresigningConfig::expires_in(Duration::from_mins(1)).unwrap();
-    let signed = client
-        .get_object()
-        .bucket("files")
-        .key("a b")
-        .presigned(presigning)
-        .await
-        .unwrap();
+    let signed = client.get_object().bucket("files").key("a b").presigned(presigning).await.unwrap();
     let path = signed.uri().split_once(&address.to_string()).unwrap().1;
-    let answer = exchange(
-        address,
-        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"),
-    )
-    .await;
-    assert!(
-        answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\nhello"),
-        "{answer}"
-    );
+    let answer =
+        exchange(address, format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"))
+            .await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\nhello"), "{answer}");
 
     let request = "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-amz-target: DynamoDB_20120810.ListTables\r\n\
                    content-length: 2\r\n\r\n{}";

@@ -14,11 +14,7 @@ async fn value(client: &Client, id: &str) -> Option<String> {
 }
 
 async fn put(client: &Client, token: &str, text: &str) -> Result<String, String> {
-    let put = client
-        .put_secret_value()
-        .secret_id("empty")
-        .client_request_token(token)
-        .secret_string(text);
+    let put = client.put_secret_value().secret_id("empty").client_request_token(token).secret_string(text);
     match put.send().await {
         Ok(answer) => Ok(answer.version_id.unwrap()),
         Err(e) => Err(e.code().unwrap_or_default().to_owned()),
@@ -32,10 +28,7 @@ async fn a_secret_without_a_value_is_not_found_until_it_has_one() {
     for id in ["empty", "absent"] {
         let error = client.get_secret_value().secret_id(id).send().await.unwrap_err();
         assert_eq!(error.code(), Some("ResourceNotFoundException"), "{id}");
-        assert!(
-            error.into_service_error().is_resource_not_found_exception(),
-            "{id}"
-        );
+        assert!(error.into_service_error().is_resource_not_found_exception(), "{id}");
     }
     assert_eq!(put(&client, TOKEN, "one").await, Ok(TOKEN.to_owned()));
     assert_eq!(value(&client, "empty").await.as_deref(), Some("one"));
@@ -47,10 +40,7 @@ async fn a_request_token_makes_a_write_happen_once() {
     let client = Client::new(&cloud.sdk_config());
     put(&client, TOKEN, "one").await.unwrap();
     assert_eq!(put(&client, TOKEN, "one").await, Ok(TOKEN.to_owned()));
-    assert_eq!(
-        put(&client, TOKEN, "two").await,
-        Err("ResourceExistsException".to_owned())
-    );
+    assert_eq!(put(&client, TOKEN, "two").await, Err("ResourceExistsException".to_owned()));
     put(&client, OTHER, "two").await.unwrap();
     // A repetition that comes late does not bring the old value back.
     put(&client, TOKEN, "one").await.unwrap();
@@ -62,20 +52,12 @@ async fn labels_move_as_in_a_rotation() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
     put(&client, TOKEN, "one").await.unwrap();
-    let pending = client
-        .put_secret_value()
-        .secret_id("empty")
-        .client_request_token(OTHER)
-        .secret_string("two");
+    let pending =
+        client.put_secret_value().secret_id("empty").client_request_token(OTHER).secret_string("two");
     pending.version_stages("AWSPENDING").send().await.unwrap();
     assert_eq!(value(&client, "empty").await.as_deref(), Some("one"));
-    let stage = |stage: &'static str| {
-        client
-            .get_secret_value()
-            .secret_id("empty")
-            .version_stage(stage)
-            .send()
-    };
+    let stage =
+        |stage: &'static str| client.get_secret_value().secret_id("empty").version_stage(stage).send();
     assert_eq!(stage("AWSPENDING").await.unwrap().secret_string(), Some("two"));
     let finish = || {
         client
@@ -103,28 +85,12 @@ async fn a_generated_value_has_the_declared_shape_and_any_id_finds_it() {
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["current"], "k1");
     let key = json["k1"].as_str().unwrap();
-    assert!(
-        key.len() == 64 && key.chars().all(|c| c.is_ascii_alphanumeric()),
-        "{key}"
-    );
-    let arn = client
-        .describe_secret()
-        .secret_id("made")
-        .send()
-        .await
-        .unwrap()
-        .arn
-        .unwrap();
+    assert!(key.len() == 64 && key.chars().all(|c| c.is_ascii_alphanumeric()), "{key}");
+    let arn = client.describe_secret().secret_id("made").send().await.unwrap().arn.unwrap();
     assert_eq!(value(&client, &arn).await.as_deref(), Some(text.as_str()));
-    assert_eq!(
-        value(&client, &arn[..arn.len() - 7]).await.as_deref(),
-        Some(text.as_str())
-    );
+    assert_eq!(value(&client, &arn[..arn.len() - 7]).await.as_deref(), Some(text.as_str()));
     let other = in_memory();
-    assert_ne!(
-        value(&Client::new(&other.sdk_config()), "made").await.as_deref(),
-        Some(text.as_str())
-    );
+    assert_ne!(value(&Client::new(&other.sdk_config()), "made").await.as_deref(), Some(text.as_str()));
 }
 
 #[tokio::test]
@@ -146,40 +112,16 @@ async fn secrets_survive_reopening() {
 async fn binary_values_creation_and_deletion() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
-    let create = || {
-        client
-            .create_secret()
-            .name("own")
-            .secret_binary(Blob::new([0, 159, 146, 150]))
-    };
+    let create = || client.create_secret().name("own").secret_binary(Blob::new([0, 159, 146, 150]));
     create().send().await.unwrap();
     let got = client.get_secret_value().secret_id("own").send().await.unwrap();
     assert_eq!(got.secret_binary.unwrap().as_ref(), [0, 159, 146, 150]);
-    assert_eq!(
-        create().send().await.unwrap_err().code(),
-        Some("ResourceExistsException")
-    );
+    assert_eq!(create().send().await.unwrap_err().code(), Some("ResourceExistsException"));
     client.delete_secret().secret_id("own").send().await.unwrap();
-    let gone = client
-        .get_secret_value()
-        .secret_id("own")
-        .send()
-        .await
-        .unwrap_err();
+    let gone = client.get_secret_value().secret_id("own").send().await.unwrap_err();
     assert_eq!(gone.code(), Some("InvalidRequestException"));
     client.restore_secret().secret_id("own").send().await.unwrap();
-    client
-        .delete_secret()
-        .secret_id("own")
-        .force_delete_without_recovery(true)
-        .send()
-        .await
-        .unwrap();
-    let gone = client
-        .get_secret_value()
-        .secret_id("own")
-        .send()
-        .await
-        .unwrap_err();
+    client.delete_secret().secret_id("own").force_delete_without_recovery(true).send().await.unwrap();
+    let gone = client.get_secret_value().secret_id("own").send().await.unwrap_err();
     assert_eq!(gone.code(), Some("ResourceNotFoundException"));
 }

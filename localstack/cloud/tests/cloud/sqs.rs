@@ -10,30 +10,15 @@ use cloud::{Cloud, Template};
 use crate::{in_memory, small};
 
 fn url(name: &str) -> String {
-    small()
-        .queues
-        .iter()
-        .find(|q| q.name == name)
-        .unwrap()
-        .url
-        .clone()
+    small().queues.iter().find(|q| q.name == name).unwrap().url.clone()
 }
 
 async fn send(client: &Client, body: &str) {
-    client
-        .send_message()
-        .queue_url(url("work"))
-        .message_body(body)
-        .send()
-        .await
-        .unwrap();
+    client.send_message().queue_url(url("work")).message_body(body).send().await.unwrap();
 }
 
 async fn receive(client: &Client, queue: &str) -> Vec<Message> {
-    let receive = client
-        .receive_message()
-        .queue_url(url(queue))
-        .max_number_of_messages(10);
+    let receive = client.receive_message().queue_url(url(queue)).max_number_of_messages(10);
     receive
         .message_system_attribute_names(MessageSystemAttributeName::All)
         .send()
@@ -48,10 +33,7 @@ fn bodies(messages: &[Message]) -> Vec<&str> {
 }
 
 async fn count(client: &Client, queue: &str, attribute: QueueAttributeName) -> String {
-    let get = client
-        .get_queue_attributes()
-        .queue_url(url(queue))
-        .attribute_names(QueueAttributeName::All);
+    let get = client.get_queue_attributes().queue_url(url(queue)).attribute_names(QueueAttributeName::All);
     get.send().await.unwrap().attributes.unwrap()[&attribute].clone()
 }
 
@@ -60,10 +42,7 @@ async fn a_message_is_invisible_while_it_flies_and_gone_when_deleted() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
     send(&client, "one").await;
-    assert_eq!(
-        count(&client, "work", QueueAttributeName::ApproximateNumberOfMessages).await,
-        "1"
-    );
+    assert_eq!(count(&client, "work", QueueAttributeName::ApproximateNumberOfMessages).await, "1");
     let first = receive(&client, "work").await;
     assert_eq!(bodies(&first), ["one"]);
     assert_eq!(
@@ -71,15 +50,7 @@ async fn a_message_is_invisible_while_it_flies_and_gone_when_deleted() {
         "1"
     );
     assert!(receive(&client, "work").await.is_empty());
-    assert_eq!(
-        count(
-            &client,
-            "work",
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible
-        )
-        .await,
-        "1"
-    );
+    assert_eq!(count(&client, "work", QueueAttributeName::ApproximateNumberOfMessagesNotVisible).await, "1");
     cloud.advance(Duration::from_secs(61));
     let again = receive(&client, "work").await;
     assert_eq!(
@@ -89,18 +60,9 @@ async fn a_message_is_invisible_while_it_flies_and_gone_when_deleted() {
     // The receipt of the first receive is spent.
     for (message, left) in [(&first[0], "1"), (&again[0], "0")] {
         let delete = client.delete_message().queue_url(url("work"));
-        delete
-            .receipt_handle(message.receipt_handle().unwrap())
-            .send()
-            .await
-            .unwrap();
+        delete.receipt_handle(message.receipt_handle().unwrap()).send().await.unwrap();
         assert_eq!(
-            count(
-                &client,
-                "work",
-                QueueAttributeName::ApproximateNumberOfMessagesNotVisible
-            )
-            .await,
+            count(&client, "work", QueueAttributeName::ApproximateNumberOfMessagesNotVisible).await,
             left
         );
     }
@@ -127,10 +89,7 @@ async fn visibility_can_be_changed_while_it_flies() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
     send(&client, "one").await;
-    let receipt = receive(&client, "work").await[0]
-        .receipt_handle()
-        .unwrap()
-        .to_owned();
+    let receipt = receive(&client, "work").await[0].receipt_handle().unwrap().to_owned();
     let change = |seconds| {
         client
             .change_message_visibility()
@@ -143,13 +102,7 @@ async fn visibility_can_be_changed_while_it_flies() {
     cloud.advance(Duration::from_mins(2));
     assert!(receive(&client, "work").await.is_empty());
     change(0).await.unwrap();
-    assert!(
-        change(10)
-            .await
-            .unwrap_err()
-            .into_service_error()
-            .is_message_not_inflight()
-    );
+    assert!(change(10).await.unwrap_err().into_service_error().is_message_not_inflight());
     assert_eq!(bodies(&receive(&client, "work").await), ["one"]);
 }
 
@@ -158,11 +111,7 @@ async fn batches_answer_entry_by_entry() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
     let entry = |id: &str, body: &str| {
-        SendMessageBatchRequestEntry::builder()
-            .id(id)
-            .message_body(body)
-            .build()
-            .unwrap()
+        SendMessageBatchRequestEntry::builder().id(id).message_body(body).build().unwrap()
     };
     let sent = client
         .send_message_batch()
@@ -174,25 +123,12 @@ async fn batches_answer_entry_by_entry() {
         .unwrap();
     assert_eq!((sent.successful()[0].id(), sent.failed()[0].id()), ("a", "b"));
     assert_eq!(sent.failed()[0].code(), "InvalidMessageContents");
-    let same = client
-        .send_message_batch()
-        .queue_url(url("work"))
-        .entries(entry("a", "1"))
-        .entries(entry("a", "2"));
-    assert!(
-        same.send()
-            .await
-            .unwrap_err()
-            .into_service_error()
-            .is_batch_entry_ids_not_distinct()
-    );
+    let same =
+        client.send_message_batch().queue_url(url("work")).entries(entry("a", "1")).entries(entry("a", "2"));
+    assert!(same.send().await.unwrap_err().into_service_error().is_batch_entry_ids_not_distinct());
     let messages = receive(&client, "work").await;
     let delete = |id: &str, receipt: &str| {
-        DeleteMessageBatchRequestEntry::builder()
-            .id(id)
-            .receipt_handle(receipt)
-            .build()
-            .unwrap()
+        DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(receipt).build().unwrap()
     };
     let deleted = client
         .delete_message_batch()
@@ -202,21 +138,14 @@ async fn batches_answer_entry_by_entry() {
         .send()
         .await
         .unwrap();
-    assert_eq!(
-        (deleted.successful().len(), deleted.failed()[0].code()),
-        (1, "ReceiptHandleIsInvalid")
-    );
+    assert_eq!((deleted.successful().len(), deleted.failed()[0].code()), (1, "ReceiptHandleIsInvalid"));
 }
 
 #[tokio::test]
 async fn a_long_poll_ends_when_a_message_arrives() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
-    let poll = client
-        .receive_message()
-        .queue_url(url("work"))
-        .wait_time_seconds(10)
-        .send();
+    let poll = client.receive_message().queue_url(url("work")).wait_time_seconds(10).send();
     let start = Instant::now();
     let (got, ()) = tokio::join!(poll, async {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -230,11 +159,7 @@ async fn a_long_poll_ends_when_a_message_arrives() {
 async fn delays_attributes_and_digests() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
-    let attribute = MessageAttributeValue::builder()
-        .data_type("String")
-        .string_value("r-1")
-        .build()
-        .unwrap();
+    let attribute = MessageAttributeValue::builder().data_type("String").string_value("r-1").build().unwrap();
     let sent = client
         .send_message()
         .queue_url(url("work"))
@@ -244,37 +169,15 @@ async fn delays_attributes_and_digests() {
         .send()
         .await
         .unwrap();
-    assert_eq!(
-        sent.md5_of_message_body(),
-        Some("c18788c2f274c779da72d9854ea4bfbf")
-    );
+    assert_eq!(sent.md5_of_message_body(), Some("c18788c2f274c779da72d9854ea4bfbf"));
     assert!(receive(&client, "work").await.is_empty());
-    assert_eq!(
-        count(
-            &client,
-            "work",
-            QueueAttributeName::ApproximateNumberOfMessagesDelayed
-        )
-        .await,
-        "1"
-    );
+    assert_eq!(count(&client, "work", QueueAttributeName::ApproximateNumberOfMessagesDelayed).await, "1");
     cloud.advance(Duration::from_secs(31));
-    let got = client
-        .receive_message()
-        .queue_url(url("work"))
-        .message_attribute_names("All")
-        .send()
-        .await
-        .unwrap();
+    let got =
+        client.receive_message().queue_url(url("work")).message_attribute_names("All").send().await.unwrap();
     let message = &got.messages()[0];
-    assert_eq!(
-        message.message_attributes.as_ref().unwrap()["request_id"].string_value(),
-        Some("r-1")
-    );
-    assert_eq!(
-        message.md5_of_message_attributes(),
-        sent.md5_of_message_attributes()
-    );
+    assert_eq!(message.message_attributes.as_ref().unwrap()["request_id"].string_value(), Some("r-1"));
+    assert_eq!(message.md5_of_message_attributes(), sent.md5_of_message_attributes());
 }
 
 #[tokio::test]
@@ -289,22 +192,15 @@ async fn messages_survive_reopening_and_attributes_follow_the_template() {
     let cloud = Cloud::open(&slower, folder.path()).unwrap();
     let client = Client::new(&cloud.sdk_config());
     assert_eq!(bodies(&receive(&client, "work").await), ["kept"]);
-    assert_eq!(
-        count(&client, "work", QueueAttributeName::VisibilityTimeout).await,
-        "90"
-    );
+    assert_eq!(count(&client, "work", QueueAttributeName::VisibilityTimeout).await, "90");
 }
 
 #[tokio::test]
 async fn an_unknown_queue_is_named_so() {
     let cloud = in_memory();
     let client = Client::new(&cloud.sdk_config());
-    let error = client
-        .send_message()
-        .queue_url(url("work").replace("/work", "/none"))
-        .message_body("x")
-        .send()
-        .await;
+    let error =
+        client.send_message().queue_url(url("work").replace("/work", "/none")).message_body("x").send().await;
     assert!(error.unwrap_err().into_service_error().is_queue_does_not_exist());
 }
 
@@ -319,12 +215,7 @@ async fn two_receivers_never_share_a_message() {
     let mut all: Vec<String> = futures_util::future::join_all(takes)
         .await
         .iter()
-        .flat_map(|messages| {
-            bodies(messages)
-                .into_iter()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|messages| bodies(messages).into_iter().map(str::to_owned).collect::<Vec<_>>())
         .collect();
     let received = all.len();
     all.sort();

@@ -46,14 +46,8 @@ fn functions_evaluate() {
         ("!Ref AWS::Region", "us-east-1"),
         ("!Ref AWS::NoValue", ""),
         ("!Ref Things", "groundwork-Things"),
-        (
-            "!Ref Work",
-            "https://sqs.us-east-1.amazonaws.com/123456789012/groundwork-Work",
-        ),
-        (
-            "!GetAtt Work.Arn",
-            "arn:aws:sqs:us-east-1:123456789012:groundwork-Work",
-        ),
+        ("!Ref Work", "https://sqs.us-east-1.amazonaws.com/123456789012/groundwork-Work"),
+        ("!GetAtt Work.Arn", "arn:aws:sqs:us-east-1:123456789012:groundwork-Work"),
         ("{ 'Fn::GetAtt': [Work, QueueName] }", "groundwork-Work"),
         (
             "!GetAtt Things.StreamArn",
@@ -77,10 +71,7 @@ fn functions_evaluate() {
         assert_eq!(value_of(expression).as_deref(), Ok(value), "{expression}");
     }
     let arn = value_of("!Ref Key").unwrap();
-    assert!(
-        arn.starts_with("arn:aws:secretsmanager:us-east-1:123456789012:secret:key-"),
-        "{arn}"
-    );
+    assert!(arn.starts_with("arn:aws:secretsmanager:us-east-1:123456789012:secret:key-"), "{arn}");
 }
 
 #[test]
@@ -95,18 +86,12 @@ fn a_mistake_is_told_with_its_place_and_its_cure() {
         ("!If [Circle, a, b]", "it refers to itself"),
         ("!If [Absent, a, b]", "the condition `Absent` does not exist"),
         ("!ImportValue x", "the tag `!ImportValue` is unknown"),
-        (
-            "{ 'Fn::ImportValue': x }",
-            "the function `Fn::ImportValue` is unknown",
-        ),
+        ("{ 'Fn::ImportValue': x }", "the function `Fn::ImportValue` is unknown"),
         ("{ a: b }", "a plain value is wanted"),
     ];
     for (expression, message) in table {
         let error = value_of(expression).unwrap_err();
-        assert!(
-            error.starts_with("template.yaml: ") && error.contains(message),
-            "{expression}: {error}"
-        );
+        assert!(error.starts_with("template.yaml: ") && error.contains(message), "{expression}: {error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
 }
@@ -158,34 +143,16 @@ fn the_template_of_this_workspace_reads_whole() {
     let relay = &template.function("outbox-relay").unwrap().events;
     assert!(matches!(
         &relay[..],
-        [Event::Stream {
-            start: StreamStart::TrimHorizon,
-            reports_failures: true,
-            ..
-        }]
+        [Event::Stream { start: StreamStart::TrimHorizon, reports_failures: true, .. }]
     ));
     let mailer = &template.function("identity-mailer").unwrap().events;
-    assert!(matches!(
-        &mailer[..],
-        [Event::Queue {
-            batch_size: 10,
-            reports_failures: true,
-            ..
-        }]
-    ));
+    assert!(matches!(&mailer[..], [Event::Queue { batch_size: 10, reports_failures: true, .. }]));
     let sweeper = &template.function("outbox-sweeper").unwrap().events;
     assert!(matches!(&sweeper[..], [Event::Schedule { expression, .. }] if expression == "rate(1 minute)"));
     let api = template.api.unwrap();
     assert_eq!(api.binary_media_types, ["*/*"]);
-    assert_eq!(
-        api.gateway_responses["MISSING_AUTHENTICATION_TOKEN"].status,
-        Some(404)
-    );
-    let login = api
-        .method_throttles
-        .iter()
-        .find(|t| t.path == "/api/v1/auth/login")
-        .unwrap();
+    assert_eq!(api.gateway_responses["MISSING_AUTHENTICATION_TOKEN"].status, Some(404));
+    let login = api.method_throttles.iter().find(|t| t.path == "/api/v1/auth/login").unwrap();
     assert_eq!((login.method.as_str(), login.throttle.burst), ("POST", 200));
     let me = api.routes.iter().find(|r| r.path == "/api/v1/me").unwrap();
     assert!(

@@ -7,13 +7,7 @@ use crate::note::{Greedy, Note, actor, store};
 
 async fn entries(store: &Store) -> Vec<AuditEntry> {
     let query = Query::table(AuditEntry::partition(actor().principal.tenant_id), "audit#").consistent();
-    store
-        .all(&query)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|stored| stored.value)
-        .collect()
+    store.all(&query).await.unwrap().into_iter().map(|stored| stored.value).collect()
 }
 
 fn exists() -> Error {
@@ -29,21 +23,10 @@ async fn a_change_carries_its_entry_and_its_message() {
         .enqueue("MAIL_QUEUE_URL", &serde_json::json!({"n": 1}));
     store.commit(&actor(), change).await.unwrap();
 
-    assert_eq!(
-        store
-            .get::<Note>(&Note::key_of("n"))
-            .await
-            .unwrap()
-            .unwrap()
-            .value,
-        note
-    );
+    assert_eq!(store.get::<Note>(&Note::key_of("n")).await.unwrap().unwrap().value, note);
     let entries = entries(&store).await;
     assert_eq!(entries.len(), 1);
-    assert_eq!(
-        (entries[0].action.as_str(), entries[0].request_id.as_str()),
-        ("note.create", "request-1")
-    );
+    assert_eq!((entries[0].action.as_str(), entries[0].request_id.as_str()), ("note.create", "request-1"));
     assert!(entries[0].before.is_empty() && entries[0].after.len() == 64);
     let waiting = Query::<OutboxMessage>::index(OutboxMessage::by_age(), OutboxMessage::WAITING, "");
     let waiting = store.all(&waiting).await.unwrap();
@@ -71,31 +54,19 @@ async fn what_changed_meanwhile_is_not_overwritten() {
     let (store, _cloud) = store();
     let create = Change::new("note.create", "note", "n").create(&Note::new("n", "1"), exists());
     store.commit(&actor(), create).await.unwrap();
-    let read = store
-        .get_consistent::<Note>(&Note::key_of("n"))
-        .await
-        .unwrap()
-        .unwrap();
+    let read = store.get_consistent::<Note>(&Note::key_of("n")).await.unwrap().unwrap();
     let update = |text| Change::new("note.update", "note", "n").replace(&read, &Note::new("n", text));
     store.commit(&actor(), update("2")).await.unwrap();
     let stale = [
         update("3"),
         Change::new("note.delete", "note", "n").delete(&read),
-        Change::new("note.copy", "note", "n")
-            .require(&read, exists())
-            .create(&Note::new("copy", ""), exists()),
+        Change::new("note.copy", "note", "n").require(&read).create(&Note::new("copy", ""), exists()),
     ];
     for change in stale {
         let name = format!("{change:?}");
-        assert!(
-            matches!(store.commit(&actor(), change).await, Err(Error::Conflict { .. })),
-            "{name}"
-        );
+        assert!(matches!(store.commit(&actor(), change).await, Err(Error::Conflict { .. })), "{name}");
     }
-    assert_eq!(
-        store.get::<Note>(&Note::key_of("n")).await.unwrap().unwrap().text,
-        "2"
-    );
+    assert_eq!(store.get::<Note>(&Note::key_of("n")).await.unwrap().unwrap().text, "2");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -103,31 +74,16 @@ async fn of_parallel_writers_who_read_the_same_one_wins() {
     let (store, _cloud) = store();
     let create = Change::new("note.create", "note", "n").create(&Note::new("n", "0"), exists());
     store.commit(&actor(), create).await.unwrap();
-    let read = store
-        .get_consistent::<Note>(&Note::key_of("n"))
-        .await
-        .unwrap()
-        .unwrap();
+    let read = store.get_consistent::<Note>(&Note::key_of("n")).await.unwrap().unwrap();
     let writers = (0..50).map(|n| {
         let (store, read) = (store.clone(), read.clone());
         tokio::spawn(async move {
             let next = Note::new("n", &n.to_string());
-            store
-                .commit(
-                    &actor(),
-                    Change::new("note.update", "note", "n").replace(&read, &next),
-                )
-                .await
+            store.commit(&actor(), Change::new("note.update", "note", "n").replace(&read, &next)).await
         })
     });
     let outcomes = futures_util::future::join_all(writers).await;
-    assert_eq!(
-        outcomes
-            .into_iter()
-            .filter(|outcome| outcome.as_ref().unwrap().is_ok())
-            .count(),
-        1
-    );
+    assert_eq!(outcomes.into_iter().filter(|outcome| outcome.as_ref().unwrap().is_ok()).count(), 1);
     assert_eq!(entries(&store).await.len(), 2);
 }
 
@@ -136,10 +92,7 @@ async fn an_entity_may_not_use_our_names() {
     let (store, _cloud) = store();
     let change =
         Change::new("greedy.create", "greedy", "g").create(&Greedy { kind: String::new() }, exists());
-    assert!(matches!(
-        store.commit(&actor(), change).await,
-        Err(Error::Internal { .. })
-    ));
+    assert!(matches!(store.commit(&actor(), change).await, Err(Error::Internal { .. })));
 }
 
 #[tokio::test]

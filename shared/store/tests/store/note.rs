@@ -26,11 +26,7 @@ pub(crate) struct Note {
 
 impl Note {
     pub(crate) fn new(name: &str, text: &str) -> Self {
-        Self {
-            board: "b".to_owned(),
-            name: name.to_owned(),
-            text: text.to_owned(),
-        }
+        Self { board: "b".to_owned(), name: name.to_owned(), text: text.to_owned() }
     }
 
     pub(crate) fn key_of(name: &str) -> Key {
@@ -71,17 +67,9 @@ pub(crate) fn store() -> (Store, Cloud) {
     let template = Template::of_workspace().unwrap();
     let cloud = Cloud::memory(&template).unwrap();
     let variables = &template.function("identity").unwrap().environment;
-    let tables = [
-        TABLE,
-        store::audit::TABLE,
-        store::ephemeral::TABLE,
-        store::outbox::TABLE,
-    ];
+    let tables = [TABLE, store::audit::TABLE, store::ephemeral::TABLE, store::outbox::TABLE];
     let tables: HashMap<Table, String> = tables.map(|table| (table, variables[table.0].clone())).into();
-    (
-        Store::new(&cloud.sdk_config(), tables, SealingKey::new(&[7; 32])),
-        cloud,
-    )
+    (Store::new(&cloud.sdk_config(), tables, SealingKey::new(&[7; 32])), cloud)
 }
 
 /// Somebody who writes.

@@ -24,11 +24,9 @@ async fn a_cursor_of_another_query_is_refused() {
     }
     let page = store.page(&Note::all(), limit(1), None).await.unwrap();
     let cursor = page.next_cursor.unwrap();
-    for other in [
-        Note::all().newest_first(),
-        Query::table("board#c", "note#"),
-        Query::table("board#b", "note#1"),
-    ] {
+    for other in
+        [Note::all().newest_first(), Query::table("board#c", "note#"), Query::table("board#b", "note#1")]
+    {
         let refused = store.page(&other, limit(1), Some(&cursor)).await;
         assert!(matches!(refused, Err(Error::Invalid(_))), "{other:?}");
     }

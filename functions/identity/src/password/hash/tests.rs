@@ -36,19 +36,13 @@ fn presented(text: &str) -> PresentedPassword {
 }
 
 fn imported(phc: &str) -> StoredHash {
-    StoredHash {
-        phc: phc.to_owned(),
-        pepper_kid: None,
-    }
+    StoredHash { phc: phc.to_owned(), pepper_kid: None }
 }
 
 /// A hash under the first pepper with other parameters than today's.
 fn made(password: &str, cost: Cost, salt: &[u8]) -> StoredHash {
     let output = argon2id(&presented(password), &[1; 32], cost, salt, 32).unwrap();
-    StoredHash {
-        phc: phc(cost, salt, &output),
-        pepper_kid: Some("p1".parse().unwrap()),
-    }
+    StoredHash { phc: phc(cost, salt, &output), pepper_kid: Some("p1".parse().unwrap()) }
 }
 
 #[test]
@@ -75,16 +69,9 @@ fn a_hash_is_of_its_password_salt_and_pepper() {
 fn verdicts_and_rehashes_each_after_exactly_one_hash() {
     let right = "nine purple otters";
     let of = |kid: &str| hash(&presented(right), &peppers(kid), [9; 16]).unwrap();
-    let cheap = Cost {
-        memory_kib: 64,
-        passes: 1,
-        lanes: 1,
-    };
+    let cheap = Cost { memory_kib: 64, passes: 1, lanes: 1 };
     let (small, short_salt) = (made(right, cheap, &[3; 16]), made(right, CURRENT, &[3; 8]));
-    let swapped = StoredHash {
-        pepper_kid: Some("p2".parse().unwrap()),
-        ..of("p1")
-    };
+    let swapped = StoredHash { pepper_kid: Some("p2".parse().unwrap()), ..of("p1") };
     // phc-winner-argon2's own test vector, and crypt_blowfish's.
     let plain =
         imported("$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4");
@@ -101,24 +88,9 @@ fn verdicts_and_rehashes_each_after_exactly_one_hash() {
         (short_salt, "p1", right, Verdict::RightButRehash),
         (plain.clone(), "p1", "password", Verdict::RightButRehash),
         (plain, "p1", "Password", Verdict::Wrong),
-        (
-            imported(&format!("$2a$05${bcrypt}")),
-            "p1",
-            "U*U",
-            Verdict::RightButRehash,
-        ),
-        (
-            imported(&format!("$2b$05${bcrypt}")),
-            "p1",
-            "U*U",
-            Verdict::RightButRehash,
-        ),
-        (
-            imported(&format!("$2y$05${bcrypt}")),
-            "p1",
-            "U*U",
-            Verdict::RightButRehash,
-        ),
+        (imported(&format!("$2a$05${bcrypt}")), "p1", "U*U", Verdict::RightButRehash),
+        (imported(&format!("$2b$05${bcrypt}")), "p1", "U*U", Verdict::RightButRehash),
+        (imported(&format!("$2y$05${bcrypt}")), "p1", "U*U", Verdict::RightButRehash),
         (imported(&format!("$2b$05${bcrypt}")), "p1", "U*V", Verdict::Wrong),
         (decoy().clone(), "p1", right, Verdict::Wrong),
         (decoy().clone(), "p1", "", Verdict::Wrong),
@@ -137,18 +109,12 @@ fn the_decoy_costs_what_a_new_hash_costs() {
     let new = hash(&presented("x"), &peppers("p1"), [0; 16]).unwrap();
     let new = Phc::parse(&new.phc).unwrap();
     assert_eq!(decoy.cost, new.cost);
-    assert_eq!(
-        (decoy.salt.len(), decoy.output.len()),
-        (new.salt.len(), new.output.len())
-    );
+    assert_eq!((decoy.salt.len(), decoy.output.len()), (new.salt.len(), new.output.len()));
 }
 
 #[test]
 fn what_cannot_be_verified_is_an_error_of_ours_before_any_hash() {
-    let lost = StoredHash {
-        pepper_kid: Some("p9".parse().unwrap()),
-        ..decoy().clone()
-    };
+    let lost = StoredHash { pepper_kid: Some("p9".parse().unwrap()), ..decoy().clone() };
     let salt_and_hash = "c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
     let bcrypt = "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     let argon2id = |head: &str| imported(&format!("$argon2id${head}${salt_and_hash}"));
@@ -156,14 +122,8 @@ fn what_cannot_be_verified_is_an_error_of_ours_before_any_hash() {
         (lost, HashError::UnknownPepper("p9".parse().unwrap())),
         (imported(""), HashError::Unreadable),
         (imported("plain"), HashError::Unreadable),
-        (
-            imported("$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$AAAA"),
-            HashError::Unreadable,
-        ),
-        (
-            imported("$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$AAAA"),
-            HashError::Unreadable,
-        ),
+        (imported("$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$AAAA"), HashError::Unreadable),
+        (imported("$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$AAAA"), HashError::Unreadable),
         (argon2id("v=16$m=256,t=2,p=1"), HashError::Unreadable),
         (argon2id("v=19$m=256,p=1,t=2"), HashError::Unreadable),
         (argon2id("v=19$m=-1,t=2,p=1"), HashError::Unreadable),
@@ -173,10 +133,7 @@ fn what_cannot_be_verified_is_an_error_of_ours_before_any_hash() {
         (imported(&format!("$2b$31${bcrypt}")), HashError::TooCostly),
         (imported(&format!("$2x$05${bcrypt}")), HashError::Unreadable),
         (imported("$2b$05$short"), HashError::Unreadable),
-        (
-            imported("$2b$05$ééééééééééééééééééééééééééé"),
-            HashError::Unreadable,
-        ),
+        (imported("$2b$05$ééééééééééééééééééééééééééé"), HashError::Unreadable),
     ];
     for (stored, error) in cases {
         let (told, hashes) = hashes_in(|| verify(&presented("x"), &stored, &peppers("p1")));

@@ -77,38 +77,17 @@ fn each_presentation_has_its_decision() {
     let (t1, f1) = rotated(&f0, &t0, &keys, START);
     let (t2, f2) = rotated(&f1, &t1, &keys, START);
     let revoked = f1.clone().revoked(START);
-    let elsewhere = Family {
-        id: SessionId::from_uuid(Uuid::from_u128(1)),
-        ..f1.clone()
-    };
-    let swapped = Family {
-        token_hash: f0.token_hash,
-        ..f1.clone()
-    };
-    let lost = Family {
-        hash_kid: "k9".parse().unwrap(),
-        ..f1.clone()
-    };
+    let elsewhere = Family { id: SessionId::from_uuid(Uuid::from_u128(1)), ..f1.clone() };
+    let swapped = Family { token_hash: f0.token_hash, ..f1.clone() };
+    let lost = Family { hash_kid: "k9".parse().unwrap(), ..f1.clone() };
     let at_last = |family: &Family| family.expires_at - millis(1);
     let cases = [
         ("alive", &f1, &t1, START, "rotate"),
         ("alive to the last moment", &f1, &t1, at_last(&f1), "rotate"),
         ("parent at once", &f1, &t0, START, "replay"),
         ("parent, clock behind", &f1, &t0, START - millis(60_000), "replay"),
-        (
-            "parent at ten seconds",
-            &f1,
-            &t0,
-            START + millis(10_000),
-            "replay",
-        ),
-        (
-            "parent after ten seconds",
-            &f1,
-            &t0,
-            START + millis(10_001),
-            "reuse",
-        ),
+        ("parent at ten seconds", &f1, &t0, START + millis(10_000), "replay"),
+        ("parent after ten seconds", &f1, &t0, START + millis(10_001), "reuse"),
         ("grandparent at once", &f2, &t0, START, "reuse"),
         ("parent of another successor", &swapped, &t0, START, "reuse"),
         ("expired", &f1, &t1, f1.expires_at, "refused"),
@@ -152,16 +131,9 @@ fn the_last_generation_has_no_successor() {
     let keys = keys("k1");
     let (_, family) = begin(&keys);
     let token = RefreshToken::issue(&keys.current, family.id, u32::MAX, [1; 32]);
-    let family = Family {
-        generation: u32::MAX,
-        token_hash: token.hash(),
-        ..family
-    };
+    let family = Family { generation: u32::MAX, token_hash: token.hash(), ..family };
     let decision = rotate(&family, &token, &keys, "s2", START);
-    assert!(
-        matches!(decision, Decision::Refused(Refusal::NoSuccessor)),
-        "{decision:?}"
-    );
+    assert!(matches!(decision, Decision::Refused(Refusal::NoSuccessor)), "{decision:?}");
 }
 
 /// What happens to a family: time passes, somebody presents one of the tokens handed out so far.

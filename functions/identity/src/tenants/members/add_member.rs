@@ -54,39 +54,19 @@ pub(crate) async fn add_member(
     let user = user::store::find_by_email(store, &input.email).await?;
     let user = user.ok_or_else(|| Error::invalid("/email", "must belong to an account"))?;
     let now = allowed.now();
-    let member = Membership {
-        tenant_id: id,
-        user_id: user.id,
-        role,
-        username: user.username.clone(),
-        tenant_name: tenant.name.clone(),
-        created_at: now,
-        updated_at: now,
-    };
+    let member = Membership { tenant_id: id, user_id: user.id, role, created_at: now, updated_at: now };
     let location = format!("/api/v1/tenants/{id}/members/{}", user.id);
-    let created = Created::new(&location, &MemberView::from(&member))?;
+    let created = Created::new(&location, &MemberView::new(&member, &user.username))?;
     let change = Change::new("member.add", "member", user.id)
         .in_tenant(id)
         .create(&member, already_member())
         // An account that is erased meanwhile gets no membership.
-        .require(&user, account_changed())
+        .require(&user)
         .answering(created.reply());
-    store
-        .commit(&allowed.actor, count_owners(change, &tenant, owners))
-        .await?;
+    store.commit(&allowed.actor, count_owners(change, &tenant, owners)).await?;
     Ok(created)
 }
 
 fn already_member() -> Error {
-    Error::conflict(
-        "already_member",
-        "this account belongs to the tenant; change its role",
-    )
-}
-
-fn account_changed() -> Error {
-    Error::conflict(
-        "changed_meanwhile",
-        "the account changed at the same time; try again",
-    )
+    Error::conflict("already_member", "this account belongs to the tenant; change its role")
 }

@@ -54,22 +54,19 @@ pub(crate) async fn change_member(
     let caller = allowed.principal();
     let case = Case::read(store, caller, id, user_id).await?;
     let member = &case.member;
-    conditional.check(&MemberView::from(&member.value))?;
+    conditional.check(&case.view())?;
     let role = input.role.map_or(member.role, GrantableRole::get);
     if role == member.role {
-        return conditional.answer(&MemberView::from(&member.value));
+        return conditional.answer(&case.view());
     }
     let now = allowed.now();
-    let next = Membership {
-        role,
-        updated_at: now,
-        ..member.value.clone()
-    };
-    let change = Change::new("member.change", "member", user_id)
-        .in_tenant(id)
-        .replace(member, &next)
-        .revoke(ids::new(now), Subject::Member(id, user_id), now);
+    let next = Membership { role, updated_at: now, ..member.value.clone() };
+    let change = Change::new("member.change", "member", user_id).in_tenant(id).replace(member, &next).revoke(
+        ids::new(now),
+        Subject::Member(id, user_id),
+        now,
+    );
     let change = case.decide(change, caller.role, Some(role))?;
     store.commit(&allowed.actor, change).await?;
-    conditional.answer(&MemberView::from(&next))
+    conditional.answer(&MemberView::new(&next, &case.account.username))
 }

@@ -7,7 +7,7 @@ use kernel::{
 };
 use platform::{Allowed, Conditional, Path, Result};
 
-use super::find_member;
+use super::{find_account, find_member};
 use crate::{App, membership::MemberView};
 
 /// Shows a member.
@@ -30,6 +30,8 @@ pub(crate) async fn get_member(
     conditional: Conditional,
     Path((id, user_id)): Path<(TenantId, UserId)>,
 ) -> Result<Response> {
-    let member = find_member(app.edge.store(), allowed.principal(), id, user_id).await?;
-    conditional.answer(&MemberView::from(&member.value))
+    let store = app.edge.store();
+    let member = find_member(store, allowed.principal(), id, user_id).await?;
+    let account = find_account(store, user_id).await?;
+    conditional.answer(&MemberView::new(&member, &account.username))
 }

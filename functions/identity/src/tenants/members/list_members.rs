@@ -8,6 +8,7 @@ use crate::{
     App,
     membership::{MemberView, Membership},
     tenants::find,
+    user,
 };
 
 /// Lists who belongs to the tenant.
@@ -25,6 +26,12 @@ pub(crate) async fn list_members(
 ) -> Result<View<Page<MemberView>>> {
     let store = app.edge.store();
     find(store, allowed.principal(), id).await?;
-    let members = paging.read(store, &Membership::of_tenant(id)).await?;
-    Ok(View(members.map(|member| MemberView::from(&member))))
+    let page = paging.read(store, &Membership::of_tenant(id)).await?;
+    let accounts = user::store::find_many(store, page.items.iter().map(|member| member.user_id)).await?;
+    let view = |member: &Membership| {
+        let account = accounts.iter().find(|account| account.id == member.user_id)?;
+        Some(MemberView::new(member, &account.username))
+    };
+    // Who is being erased at this moment is left out.
+    Ok(View(Page { items: page.items.iter().filter_map(view).collect(), next_cursor: page.next_cursor }))
 }

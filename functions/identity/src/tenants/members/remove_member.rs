@@ -10,7 +10,7 @@ use platform::{Allowed, Conditional, NoContent, Path, Result, ids};
 use store::Change;
 
 use super::Case;
-use crate::{App, membership::MemberView};
+use crate::App;
 
 /// Removes a member.
 ///
@@ -39,12 +39,13 @@ pub(crate) async fn remove_member(
     let store = app.edge.store();
     let caller = allowed.principal();
     let case = Case::read(store, caller, id, user_id).await?;
-    conditional.check(&MemberView::from(&case.member.value))?;
+    conditional.check(&case.view())?;
     let now = allowed.now();
-    let change = Change::new("member.remove", "member", user_id)
-        .in_tenant(id)
-        .delete(&case.member)
-        .revoke(ids::new(now), Subject::Member(id, user_id), now);
+    let change = Change::new("member.remove", "member", user_id).in_tenant(id).delete(&case.member).revoke(
+        ids::new(now),
+        Subject::Member(id, user_id),
+        now,
+    );
     let change = case.decide(change, caller.role, None)?;
     store.commit(&allowed.actor, change).await?;
     Ok(NoContent)
