@@ -48,3 +48,42 @@ fn only_shell_blocks_are_commands() {
     let markdown = "x\n```sh\ncargo run # starts it\n# a remark\n```\n```json\n{}\n```\n";
     assert_eq!(shell_lines(markdown), ["cargo run"]);
 }
+
+#[test]
+fn the_public_routes_are_a_committed_list() -> Result<()> {
+    let root = workspace::root();
+    let document: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(root.join("openapi/openapi.json"))?)?;
+    let mut public = Vec::new();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            if operation["x-permission"] == "public" {
+                public.push(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+    }
+    public.sort();
+    let committed = fs::read_to_string(root.join("openapi/public-routes.txt"))?;
+    let committed: Vec<&str> = committed.lines().collect();
+    assert_eq!(
+        committed, public,
+        "openapi/public-routes.txt: a route that anybody may call is decided on, here"
+    );
+    Ok(())
+}
+
+#[test]
+fn every_operation_names_its_permission() -> Result<()> {
+    let document: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(workspace::root().join("openapi/openapi.json"))?)?;
+    let mut silent = Vec::new();
+    for (path, item) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            if !operation["x-permission"].is_string() {
+                silent.push(format!("{method} {path}: add `extensions((\"x-permission\" = json!(…)))`"));
+            }
+        }
+    }
+    assert_none("every route names its permission, or `public`", &silent);
+    Ok(())
+}

@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use kernel::{Error, Result, Timestamp};
+use kernel::{
+    Error, Result, Timestamp,
+    id::{Id as _, UserId},
+};
 use platform::{Edge, http::RequestInfo};
 use serde::{Deserialize, Serialize};
 use store::{Entity, Key, Store, Stored, Table, ephemeral};
@@ -121,14 +124,10 @@ impl Attempt {
         if lockout::delay(failures, false).is_zero() {
             return Ok(Duration::ZERO);
         }
-        let is_known = match user {
-            Some(user) => {
-                let device: Option<Stored<KnownDevice>> =
-                    store.get(&KnownDevice::key_of(user.id, &self.network)).await?;
-                device.is_some_and(|device| device.is_known(self.now))
-            }
-            None => false,
-        };
+        // Nobody's devices are read as well: an address without an account takes as long.
+        let id = user.map_or_else(|| UserId::from_uuid(uuid::Uuid::nil()), |user| user.id);
+        let device: Option<Stored<KnownDevice>> = store.get(&KnownDevice::key_of(id, &self.network)).await?;
+        let is_known = device.is_some_and(|device| device.is_known(self.now));
         Ok(lockout::delay(failures, is_known))
     }
 
@@ -165,4 +164,54 @@ impl Attempt {
     fn pair(&self, counter: PairCounter) -> Pair {
         Pair { account: self.account.clone(), network: self.network.clone(), counter }
     }
+}
+
+/// Mails that were asked for to one address, within a window.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct MailBudget {
+    account: String,
+    sent: u32,
+    window_ends: Timestamp,
+}
+
+impl Entity for MailBudget {
+    const KIND: &'static str = "mail_budget";
+    const TABLE: Table = ephemeral::TABLE;
+
+    fn key(&self) -> Key {
+        mail_key(&self.account)
+    }
+
+    fn ttl(&self) -> Option<Timestamp> {
+        Some(self.window_ends)
+    }
+}
+
+fn mail_key(account: &str) -> Key {
+    Key::new(format!("mail_budget#{account}"), "mail_budget")
+}
+
+/// How many mails one address gets within [`lockout::WINDOW`]: others may ask in its owner's name.
+const MAILS_MAX: u32 = 3;
+
+/// Counts a mail to an address, whether or not it has an account.
+///
+/// # Errors
+/// [`Error::TooManyRequests`] when it has had enough for now.
+pub(crate) async fn spend_mail(edge: &Edge, email: &Email, now: Timestamp) -> Result<()> {
+    let account = edge.pseudonym(email.as_str());
+    for _ in 0..TRIES {
+        let old: Option<Stored<MailBudget>> = edge.store().get_consistent(&mail_key(&account)).await?;
+        let current = old.as_ref().filter(|old| now < old.window_ends);
+        let (sent, window_ends) =
+            current.map_or((0, now + lockout::WINDOW), |current| (current.sent, current.window_ends));
+        if sent >= MAILS_MAX {
+            return Err(Error::TooManyRequests { retry_after: window_ends.since(now) });
+        }
+        let next = MailBudget { account: account.clone(), sent: sent + 1, window_ends };
+        if edge.store().put_ephemeral(&next, old.as_ref()).await?.is_some() {
+            return Ok(());
+        }
+    }
+    Err(Error::TooManyRequests { retry_after: Duration::from_secs(1) })
 }

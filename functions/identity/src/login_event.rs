@@ -14,6 +14,9 @@ use crate::IDENTITY_TABLE;
 /// How long logins and devices are remembered.
 const REMEMBERED: Duration = Duration::from_hours(90 * 24);
 
+/// How long attempts on addresses without an account are kept.
+const FORGOTTEN: Duration = Duration::from_hours(1);
+
 /// How a login ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -22,6 +25,8 @@ pub enum Outcome {
     Success,
     /// The password was wrong, or there is no such account.
     Failure,
+    /// The password was right, and the account is suspended or does not belong to the tenant it asked for.
+    Refused,
 }
 
 /// One attempt to log in.
@@ -57,7 +62,9 @@ impl Entity for LoginEvent {
     }
 
     fn ttl(&self) -> Option<Timestamp> {
-        Some(self.at + REMEMBERED)
+        // What has no account is written only because an attempt on one is: nobody can ever read it.
+        let is_shown = self.subject.parse::<UserId>().is_ok();
+        Some(self.at + if is_shown { REMEMBERED } else { FORGOTTEN })
     }
 }
 

@@ -91,6 +91,10 @@ impl Seat {
 
 /// A member as other members see it.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "user_id": "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17", "username": "ann", "role": "owner",
+    "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z"
+}))]
 pub struct MemberView {
     /// The account.
     pub user_id: UserId,

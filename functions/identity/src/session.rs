@@ -74,6 +74,11 @@ impl Session {
 
 /// A session as its owner sees it.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "id": "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17", "is_current": true, "kind": "token",
+    "tenant_id": "01981f9a-2e4b-7d10-8b7e-5f0c9a1d2e3f", "ip": "203.0.113.7", "user_agent": "curl/8.5.0",
+    "created_at": "2026-01-31T12:00:00.000Z", "last_used_at": "2026-01-31T12:00:00.000Z", "expires_at": "2026-03-02T12:00:00.000Z"
+}))]
 pub struct SessionView {
     /// Its id.
     pub id: SessionId,

@@ -33,6 +33,10 @@ impl Tenant {
 
 /// A tenant as its members see it.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "id": "01981f9a-2e4b-7d10-8b7e-5f0c9a1d2e3f", "name": "Ann's workshop", 
+    "is_personal": false, "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z"
+}))]
 pub struct TenantView {
     /// Its id.
     pub id: TenantId,

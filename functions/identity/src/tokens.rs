@@ -7,7 +7,7 @@ use axum::{
 use kernel::{
     Error, Result, Role, Timestamp,
     claims::{ACCESS_TOKEN_LIFETIME, AccessClaims},
-    id::UserId,
+    id::TenantId,
 };
 use platform::{auth, cookie, edge::AUDIENCE};
 use serde::Serialize;
@@ -113,22 +113,21 @@ fn claims(app: &App, session: &Session, role: Role, refresh_token: &RefreshToken
     }
 }
 
-/// The role that an account acts with in a tenant.
+/// An account's place in a tenant, and the role it acts with there. Who hands out a token requires the place in the
+/// same change: it must not be taken away meanwhile.
 ///
 /// # Errors
 /// [`Error::NotFound`] when it does not belong to it.
-pub(crate) async fn role_in(store: &Store, user: &User, tenant_id: kernel::id::TenantId) -> Result<Role> {
-    let membership = read_membership(store, tenant_id, user.id).await?;
-    let membership = membership.ok_or(Error::NotFound("tenant"))?;
-    Ok(if user.is_operator { Role::Operator } else { membership.role })
-}
-
-async fn read_membership(
+pub(crate) async fn role_in(
     store: &Store,
-    tenant_id: kernel::id::TenantId,
-    user_id: UserId,
-) -> Result<Option<Stored<Membership>>> {
-    store.get_consistent(&Membership::key_of(tenant_id, user_id)).await
+    user: &User,
+    tenant_id: TenantId,
+) -> Result<(Stored<Membership>, Role)> {
+    let membership: Option<Stored<Membership>> =
+        store.get_consistent(&Membership::key_of(tenant_id, user.id)).await?;
+    let membership = membership.ok_or(Error::NotFound("tenant"))?;
+    let role = if user.is_operator { Role::Operator } else { membership.role };
+    Ok((membership, role))
 }
 
 /// Removes the cookies of a session.

@@ -116,6 +116,11 @@ pub(crate) struct UsernameClaim {
 
 /// An account as its owner and operators see it.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "id": "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17", "email": "ann@example.com", "username": "ann", "status": "active",
+    "email_verified": false, "personal_tenant_id": "01981f9a-2e4b-7d10-8b7e-5f0c9a1d2e3f",
+    "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z"
+}))]
 pub struct UserView {
     /// Its id.
     pub id: UserId,

@@ -92,9 +92,13 @@ impl Template {
 
 /// The parameters the local cloud sets: what a deployment is told about its own address and its browsers.
 pub fn local_overrides(public_url: &str) -> BTreeMap<String, String> {
-    [("PublicUrl", public_url), ("AllowedOrigins", "http://localhost:3000")]
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .into()
+    [
+        ("PublicUrl", public_url),
+        ("AllowedOrigins", "http://localhost:3000"),
+        ("MailFrom", "groundwork@localhost.localdomain"),
+    ]
+    .map(|(k, v)| (k.to_owned(), v.to_owned()))
+    .into()
 }
 
 /// Where this workspace keeps its template.

@@ -60,8 +60,10 @@ where
         let body = read_body(Request::from_parts(parts, body)).await.map_err(reject)?;
         let input = parse(&body).map_err(reject)?;
         if let Some(key) = key {
-            let owner =
-                principal.map_or_else(|| info.client.to_string(), |principal| principal.id.to_string());
+            let owner = principal.map_or_else(
+                || info.client.to_string(),
+                |principal| format!("{}|{}", principal.tenant_id, principal.id),
+            );
             let scope = edge.pseudonym(&format!("idempotency|{owner}|{key}"));
             let fingerprint = fingerprint(&edge, &method, &uri, &body);
             match edge.store().claim(&scope, &fingerprint, info.now).await.map_err(reject)? {
@@ -87,7 +89,7 @@ fn replay(reply: Reply) -> Response {
 fn fingerprint(edge: &Edge, method: &Method, uri: &Uri, body: &[u8]) -> String {
     let body = digest(&SHA256, body);
     let body = body.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    edge.pseudonym(&format!("{method}|{}|{body}", uri.path()))
+    edge.pseudonym(&format!("{method}|{uri}|{body}"))
 }
 
 /// `Idempotency-Key`: 1–255 visible ASCII characters.

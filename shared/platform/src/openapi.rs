@@ -81,6 +81,7 @@ fn complete_operation(operation: &mut Operation) {
             RefOr::Ref(_) => None,
         })
         .collect();
+    let takes_key = parameters_named(operation, "Idempotency-Key");
     let has_body = operation.request_body.is_some();
     let has_query = places.iter().any(|place| matches!(place, ParameterIn::Query));
     let has_path = places.iter().any(|place| matches!(place, ParameterIn::Path));
@@ -89,6 +90,7 @@ fn complete_operation(operation: &mut Operation) {
         ("401", (!is_public, "The caller is not known.")),
         ("403", (!is_public, "The caller may not do this.")),
         ("404", (has_path, "There is no such resource for this caller.")),
+        ("409", (takes_key, "A request with the same Idempotency-Key is being carried out.")),
         ("413", (has_body, "The body is too large.")),
         ("415", (has_body, "The body is not JSON.")),
         ("422", (has_body || has_query, "The request breaks rules; `errors` lists each.")),
@@ -109,6 +111,11 @@ fn complete_operation(operation: &mut Operation) {
             SecurityRequirement::new::<_, [&str; 0], &str>("cookie", []),
         ]);
     }
+}
+
+fn parameters_named(operation: &Operation, name: &str) -> bool {
+    let mut parameters = operation.parameters.iter().flatten();
+    parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
 }
 
 /// An error that a handler declares by its status and description alone is a problem document too.

@@ -11,7 +11,7 @@ use std::{
 
 use aws_sdk_secretsmanager::{
     Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::{get_secret_value::GetSecretValueError, put_secret_value::PutSecretValueError},
 };
 use aws_types::SdkConfig;
@@ -145,5 +145,6 @@ fn unavailable<E>(what: &'static str, error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    Error::unavailable(what, DisplayErrorContext(error).to_string())
+    // Not the error's context: it can hold the raw answer, and so a secret.
+    Error::unavailable(what, format!("{error} ({})", error.code().unwrap_or("no code")))
 }

@@ -1,11 +1,12 @@
 //! `GET /auth/csrf`
 
-use axum::extract::State;
-use kernel::{Error, permission::ProfileRead};
-use platform::{Allowed, Result, View, auth};
+use axum::{extract::State, http::HeaderMap};
+use kernel::{Error, id::SessionId, permission::ProfileRead};
+use platform::{Allowed, Public, Result, View, auth, cookie};
 use serde::Serialize;
 
-use crate::App;
+use super::refresh;
+use crate::{App, user};
 
 /// A session's CSRF token.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -17,17 +18,36 @@ pub(crate) struct CsrfView {
 
 /// Shows the CSRF token of the caller's session.
 ///
-/// For a page that was loaded anew: it is the one that the login answered with.
+/// For a page that was loaded anew: it is the one that the login answered with. The refresh cookie alone is enough,
+/// because refreshing takes the CSRF token and the access cookie may have ended.
 #[utoipa::path(
     get, path = "/api/v1/auth/csrf", tag = "auth",
     responses(
         (status = 200, description = "The token.", body = CsrfView),
-        (status = 404, description = "The caller has no session: it is no person."),
+        (status = 401, description = "There is no session."),
+        (status = 403, description = "The account is suspended."),
     ),
     extensions(("x-permission" = json!("profile:read")))
 )]
-pub(crate) async fn csrf(State(app): State<App>, allowed: Allowed<ProfileRead>) -> Result<View<CsrfView>> {
-    let session = allowed.principal().session_id;
-    let session = session.ok_or(Error::NotFound("session"))?;
+pub(crate) async fn csrf(
+    State(app): State<App>,
+    public: Public,
+    allowed: Result<Allowed<ProfileRead>>,
+    headers: HeaderMap,
+) -> Result<View<CsrfView>> {
+    let session = match allowed.ok().and_then(|allowed| allowed.principal().session_id) {
+        Some(session) => session,
+        None => of_refresh_cookie(&app, &public, &headers).await?,
+    };
     Ok(View(CsrfView { csrf_token: auth::csrf_token(&app.edge, session) }))
+}
+
+/// The living session of the refresh cookie.
+async fn of_refresh_cookie(app: &App, public: &Public, headers: &HeaderMap) -> Result<SessionId, Error> {
+    let text = cookie::read(headers, cookie::REFRESH).ok_or_else(refresh::over)?;
+    let token = app.refresh_keys.parse(text).map_err(|_| refresh::over())?;
+    let session = refresh::read(app, &token).await?;
+    let user = user::store::require(app.edge.store(), session.user_id).await?;
+    user.require_active()?;
+    if session.is_alive(&user, public.info.now) { Ok(session.id()) } else { Err(refresh::over()) }
 }

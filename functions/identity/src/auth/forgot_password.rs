@@ -1,11 +1,12 @@
 //! `POST /auth/password/forgot`
 
 use axum::{extract::State, http::StatusCode};
+use kernel::Error;
 use platform::{Json, Public, Result, ids};
 use store::Change;
 
 use crate::{
-    App,
+    App, attempts,
     email::Email,
     mail_token::{self, MailToken, Purpose},
     user,
@@ -23,7 +24,7 @@ kernel::input! {
 
 /// Sends a mail with a token that sets a new password.
 ///
-/// The answer is the same whether or not there is an account with that address, and so is everything that is done for
+/// An address gets three mails in a quarter of an hour at most. The answer is the same whether or not there is an account with that address, and so is everything that is done for
 /// it: where there is none, a token for nobody is written and queued, and the mailer finds nobody to send it to.
 #[utoipa::path(
     post, path = "/api/v1/auth/password/forgot", tag = "auth", request_body = ForgotPassword,
@@ -41,6 +42,11 @@ pub(crate) async fn forgot_password(
     app.require_password_login()?;
     let now = public.info.now;
     let store = app.edge.store();
+    match attempts::spend_mail(&app.edge, &input.email, now).await {
+        // Said aloud, it would tell that somebody else has asked.
+        Err(Error::TooManyRequests { .. }) => return Ok(StatusCode::ACCEPTED),
+        spent => spent?,
+    }
     let user = user::store::find_by_email(store, &input.email).await?;
     let (user_id, subject) = match &user {
         Some(user) => (user.id, user.id.to_string()),

@@ -3,7 +3,7 @@
 use axum::{extract::State, response::Response};
 use kernel::{Error, Role, id::TenantId, principal::Scopes};
 use platform::{Json, Public, Result, http::RequestInfo, ids};
-use store::{Actor, Change, Stored};
+use store::{Actor, Change, Store, Stored};
 
 use crate::{
     App,
@@ -11,6 +11,7 @@ use crate::{
     email::Email,
     hashing::Accepted,
     login_event::{LoginEvent, Outcome},
+    membership::Membership,
     password::PresentedPassword,
     refresh::Family,
     session::{Session, SessionKind},
@@ -46,6 +47,7 @@ kernel::input! {
         (status = 401, description = "The e-mail address or the password is wrong."),
         (status = 403, description = "The account is suspended, or passwords are not used here."),
         (status = 404, description = "The account does not belong to that tenant."),
+        (status = 409, description = "The account was changed at the same moment; send it again."),
     ),
     extensions(("x-permission" = json!("public")))
 )]
@@ -67,18 +69,38 @@ pub(crate) async fn login(
         return Err(Error::Unauthenticated("the e-mail address or the password is wrong".into()).into());
     };
     attempt.succeeded(store).await?;
-    user.require_active()?;
-    let tenant_id = input.tenant_id.unwrap_or(user.personal_tenant_id);
-    let role = tokens::role_in(store, user, tenant_id).await?;
-    let kind = input.session.unwrap_or(SessionKind::Token);
-    begin(&app, &public.info, user, accepted, &attempt, Place { tenant_id, role, kind }).await
+    let place = match Place::find(store, user, input.tenant_id, input.session).await {
+        Ok(place) => place,
+        Err(refusal) => {
+            // The password was right, which its owner should know.
+            remember(&app, &public, Some(user), user.id.to_string(), Outcome::Refused).await?;
+            return Err(refusal.into());
+        }
+    };
+    begin(&app, &public.info, user, accepted, &attempt, place).await
 }
 
 /// Where a session acts.
 struct Place {
-    tenant_id: TenantId,
+    membership: Stored<Membership>,
     role: Role,
     kind: SessionKind,
+}
+
+impl Place {
+    /// # Errors
+    /// [`Error::Forbidden`] for a suspended account, [`Error::NotFound`] for a tenant that it does not belong to.
+    async fn find(
+        store: &Store,
+        user: &User,
+        tenant_id: Option<TenantId>,
+        kind: Option<SessionKind>,
+    ) -> Result<Self, Error> {
+        user.require_active()?;
+        let tenant_id = tenant_id.unwrap_or(user.personal_tenant_id);
+        let (membership, role) = tokens::role_in(store, user, tenant_id).await?;
+        Ok(Self { membership, role, kind: kind.unwrap_or(SessionKind::Token) })
+    }
 }
 
 /// Writes the session, the login and the device, and answers with the tokens.
@@ -96,7 +118,7 @@ async fn begin(
     let session = Session {
         family,
         user_id: user.id,
-        tenant_id: place.tenant_id,
+        tenant_id: place.membership.tenant_id,
         mode: place.kind,
         valid_from: user.sessions_valid_from,
         ip: info.ip,
@@ -105,10 +127,13 @@ async fn begin(
     let mut change = Change::new("session.begin", "session", session.id())
         .create(&session, Error::internal("begin a session", "its id exists"))
         .put(&event(info, user.id.to_string(), Outcome::Success))
-        .put(&attempt.device(user));
-    if let Some(password) = accepted.rehashed {
-        change = change.replace(user, &User { password, ..user.value.clone() });
-    }
+        .put(&attempt.device(user))
+        // Neither may be taken away while the token is made.
+        .require(&place.membership);
+    change = match accepted.rehashed {
+        Some(password) => change.replace(user, &User { password, ..user.value.clone() }),
+        None => change.require(user),
+    };
     app.edge.store().commit(&actor(info, user, &place), change).await?;
     Ok(tokens::answer(app, &session, place.role, &token).await?)
 }
@@ -118,7 +143,7 @@ fn actor(info: &RequestInfo, user: &User, place: &Place) -> Actor {
     info.actor(kernel::Principal {
         kind: kernel::PrincipalKind::User,
         id: kernel::id::Id::uuid(user.id),
-        tenant_id: place.tenant_id,
+        tenant_id: place.membership.tenant_id,
         role: place.role,
         scopes: Scopes::Full,
         session_id: None,
@@ -127,19 +152,25 @@ fn actor(info: &RequestInfo, user: &User, place: &Place) -> Actor {
 
 /// Counts and remembers a failure. The same is written whether or not there is an account.
 async fn refuse(app: &App, public: &Public, attempt: &Attempt, user: Option<&Stored<User>>) -> Result<()> {
-    let store = app.edge.store();
-    attempt.failed(store).await?;
+    attempt.failed(app.edge.store()).await?;
     let subject = user.map_or_else(|| attempt.account().to_owned(), |user| user.id.to_string());
-    let mut change = Change::new("session.refuse", "account", &subject).put(&event(
-        &public.info,
-        subject,
-        Outcome::Failure,
-    ));
+    remember(app, public, user, subject, Outcome::Failure).await
+}
+
+/// Remembers a login that began no session.
+async fn remember(
+    app: &App,
+    public: &Public,
+    user: Option<&Stored<User>>,
+    subject: String,
+    outcome: Outcome,
+) -> Result<()> {
+    let change = Change::new("session.refuse", "account", &subject);
+    let mut change = change.put(&event(&public.info, subject, outcome));
     if let Some(user) = user {
         change = change.in_tenant(user.personal_tenant_id);
     }
-    store.commit(&public.actor, change).await?;
-    Ok(())
+    Ok(app.edge.store().commit(&public.actor, change).await?)
 }
 
 /// An attempt to log in, as its owner will see it.

@@ -37,6 +37,7 @@ const TRIES: u32 = 5;
         (status = 200, description = "The session's new tokens.", body = TokensView),
         (status = 401, description = "The token is not valid, or no longer."),
         (status = 403, description = "The account is suspended, or the CSRF token of the cookie session is missing."),
+        (status = 409, description = "The session or the account kept being changed at the same moment; send it again."),
     ),
     extensions(("x-permission" = json!("public")))
 )]
@@ -70,15 +71,18 @@ async fn exchange(app: &App, public: &Public, presented: &RefreshToken) -> Resul
         return Err(over());
     }
     user.require_active()?;
-    let role = tokens::role_in(store, &user, session.tenant_id).await;
-    let role = role.map_err(|error| if matches!(error, Error::NotFound(_)) { over() } else { error })?;
+    let place = tokens::role_in(store, &user, session.tenant_id).await;
+    let (membership, role) =
+        place.map_err(|error| if matches!(error, Error::NotFound(_)) { over() } else { error })?;
     match refresh::rotate(&session.family, presented, &app.refresh_keys, &kid, now) {
         Decision::Rotate { successor, next } => {
             let next = Session { family: *next, ..session.value.clone() };
             let change = Change::new("session.refresh", "session", session.id())
                 .in_tenant(session.tenant_id)
                 .replace_or(&session, &next, lost_race())
-                // Whoever changes the password at this moment ends the session: it must not be handed a token.
+                // Whoever changes the password or the role at this moment ends the session's tokens: it must not be
+                // handed another.
+                .require_or(&membership, lost_race())
                 .require_or(&user, lost_race());
             store.commit(&public.actor, change).await?;
             tokens::answer(app, &next, role, &successor).await

@@ -27,7 +27,8 @@ pub(crate) async fn delete_sessions(
     allowed: Allowed<ProfileWrite>,
 ) -> Result<Response> {
     let user = account(&app, &allowed).await?;
-    let now = allowed.now();
+    // Not when the request came: tokens made since then are refused too.
+    let now = app.edge.clock().now();
     let change = Change::new("user.end_sessions", "user", user.id)
         .in_tenant(user.personal_tenant_id)
         .replace(&user, &user.value.clone().without_sessions(now))

@@ -11,6 +11,11 @@ use crate::{App, email::Email, user::User, username::Username};
 
 /// Who is asking. What belongs to an account is absent for other kinds of callers.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "kind": "user", "id": "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17", "tenant_id": "01981f9a-2e4b-7d10-8b7e-5f0c9a1d2e3f",
+    "role": "owner", "scopes": ["full"], "email": "ann@example.com", "email_verified": true, "username": "ann",
+    "created_at": "2026-01-31T12:00:00.000Z"
+}))]
 pub(crate) struct MeView {
     /// What kind of caller.
     kind: PrincipalKind,

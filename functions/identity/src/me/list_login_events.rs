@@ -15,6 +15,10 @@ use crate::{
 
 /// One attempt to log in to the account, or to do what takes its password.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "id": "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17", "at": "2026-01-31T12:00:00.000Z", "ip": "203.0.113.7",
+    "user_agent": "curl/8.5.0", "outcome": "success"
+}))]
 pub(crate) struct LoginEventView {
     /// Its id.
     id: AuditId,

@@ -7,7 +7,7 @@ use store::Change;
 
 use super::account;
 use crate::{
-    App,
+    App, attempts,
     mail_token::{self, MailToken, Purpose},
 };
 
@@ -29,6 +29,7 @@ pub(crate) async fn send_verification(
         return Err(Error::conflict("already_verified", "the e-mail address is verified").into());
     }
     let now = allowed.now();
+    attempts::spend_mail(&app.edge, &user.email, now).await?;
     let token = MailToken::issue(ids::new(now), user.id, Purpose::VerifyEmail, app.app_keys(), now);
     let change = Change::new("user.send_verification", "user", user.id).in_tenant(user.personal_tenant_id);
     let change = mail_token::store::send(change, &token);

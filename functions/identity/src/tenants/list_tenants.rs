@@ -20,6 +20,10 @@ use crate::{
 
 /// A tenant, and what the caller is there.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"role": "owner", "tenant": {
+    "id": "01981f9a-2e4b-7d10-8b7e-5f0c9a1d2e3f", "name": "Ann's workshop", "is_personal": false,
+    "created_at": "2026-01-31T12:00:00.000Z", "updated_at": "2026-01-31T12:00:00.000Z"
+}}))]
 pub(crate) struct SeatView {
     /// The tenant.
     tenant: TenantView,

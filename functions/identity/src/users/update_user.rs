@@ -48,7 +48,8 @@ pub(crate) async fn update_user(
     let user = store.get_consistent::<User>(&User::key_of(id)).await?;
     let user = user.ok_or(Error::NotFound("account"))?;
     conditional.check(&UserView::from(&user.value))?;
-    let now = allowed.now();
+    // Not when the request came: tokens made since then are refused too.
+    let now = app.edge.clock().now();
     let next = decide(&user, input, allowed.principal().user_id(), now)?;
     if let Some(action) = action(&user, &next) {
         let change = Change::new(action, "user", id).in_tenant(user.personal_tenant_id).replace(&user, &next);

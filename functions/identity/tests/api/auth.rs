@@ -11,7 +11,7 @@ use crate::people::{PASSWORD, app, email, login, person, register};
 async fn a_new_account_logs_in_and_sees_itself() {
     let app = app().await;
     let user = register(&app, "ann").await.expect(201);
-    assert_eq!(user.header("location"), "/api/v1/me");
+    assert_eq!(user.header("location"), format!("/api/v1/users/{}", user.json()["id"].as_str().unwrap()));
     assert!(!String::from_utf8_lossy(&user.body).contains("password"), "no password comes back");
     let tokens = login(&app, "ann").await.expect(200).json();
     assert_eq!(tokens["token_type"], "Bearer");

@@ -100,3 +100,23 @@ async fn a_bearer_token_needs_no_csrf_token() {
     let ann = crate::people::person(&app, "ann").await;
     app.patch("/api/v1/me").bearer(&ann.access).json(&json!({"username": "ann2"})).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_page_loaded_after_the_access_token_s_end_goes_on() {
+    let app = app().await;
+    register(&app, "ann").await.expect(201);
+    let mut browser = Browser::login(&app).await;
+    app.lab().advance(Duration::from_mins(16));
+    browser.send(app.get("/api/v1/me")).await.problem(401);
+    // The browser drops the cookie when its Max-Age is over.
+    browser.cookies.remove("__Host-gw_access");
+    let csrf = browser.send(app.get("/api/v1/auth/csrf")).await.expect(200).json();
+    assert_eq!(csrf["csrf_token"], browser.csrf.as_str());
+    let refresh = browser.send(app.post("/api/v1/auth/refresh")).json(&json!({}));
+    let next = Browser::of(&refresh.header("x-csrf-token", browser.csrf.as_str()).await.expect(200));
+    let out = next.send(app.post("/api/v1/auth/logout")).json(&json!({}));
+    out.header("x-csrf-token", next.csrf.as_str()).await.expect(204);
+    app.lab().advance(Duration::from_secs(5));
+    next.send(app.get("/api/v1/auth/csrf")).await.problem(401);
+    app.get("/api/v1/auth/csrf").await.problem(401);
+}

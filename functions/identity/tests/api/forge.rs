@@ -59,6 +59,11 @@ impl Forge {
         self.signed(&self.header(), &changed(self.claims.clone(), changes))
     }
 
+    /// A true token that was narrowed to nothing.
+    pub(crate) fn narrowed(&self) -> String {
+        self.with_claims(&json!({"scope": ""}))
+    }
+
     /// It was good until this second.
     pub(crate) fn expired(&self) -> String {
         self.with_claims(&json!({"iat": START.seconds() - 900, "exp": START.seconds()}))

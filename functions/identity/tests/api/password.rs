@@ -214,3 +214,23 @@ async fn of_fifty_parallel_resets_one_is_made() {
     assert_eq!(statuses.iter().filter(|status| **status == 422).count(), 49, "{statuses:?}");
     login_with(&app, "ann", &password(made[0])).await.expect(200);
 }
+
+#[tokio::test]
+async fn nobody_s_mailbox_is_flooded() {
+    let app = app().await;
+    let post = Post::new(&app).await;
+    let ann = person(&app, "ann").await;
+    post.deliver(&post.jobs()).await;
+    let before = post.mails(&ann.email()).len();
+    for _ in 0..10 {
+        forgot(&app, &ann.email()).await.expect(202);
+    }
+    post.deliver(&post.jobs()).await;
+    assert_eq!(post.mails(&ann.email()).len() - before, 3);
+    let verification = app.post("/api/v1/me/email/verification").bearer(&ann.access).await;
+    let wait: u64 = verification.header("retry-after").parse().unwrap();
+    verification.problem(429);
+    app.lab().advance(Duration::from_secs(wait));
+    let access = login(&app, "ann").await.expect(200).json()["access_token"].as_str().unwrap().to_owned();
+    app.post("/api/v1/me/email/verification").bearer(&access).await.expect(202);
+}

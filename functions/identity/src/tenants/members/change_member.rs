@@ -59,7 +59,8 @@ pub(crate) async fn change_member(
     if role == member.role {
         return conditional.answer(&case.view());
     }
-    let now = allowed.now();
+    // Not when the request came: tokens made since then are refused too.
+    let now = app.edge.clock().now();
     let next = Membership { role, updated_at: now, ..member.value.clone() };
     let change = Change::new("member.change", "member", user_id).in_tenant(id).replace(member, &next).revoke(
         ids::new(now),

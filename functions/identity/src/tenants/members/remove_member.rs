@@ -40,7 +40,8 @@ pub(crate) async fn remove_member(
     let caller = allowed.principal();
     let case = Case::read(store, caller, id, user_id).await?;
     conditional.check(&case.view())?;
-    let now = allowed.now();
+    // Not when the request came: tokens made since then are refused too.
+    let now = app.edge.clock().now();
     let change = Change::new("member.remove", "member", user_id).in_tenant(id).delete(&case.member).revoke(
         ids::new(now),
         Subject::Member(id, user_id),
