@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     /// Two keys; `current` names the one in use.
-    pub fn app_keys(current: &str) -> AppKeys {
+    fn app_keys(current: &str) -> AppKeys {
         let text = format!(
             r#"{{"current": "{current}", "keys": {{"k1": "{}", "k2": "{}"}}}}"#,
             URL_SAFE_NO_PAD.encode([1; 32]),
