@@ -32,7 +32,6 @@ mod users;
 
 use platform::{Boot, BootError, Function};
 use store::Table;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use app::App;
 pub use mailer::mailer;
@@ -51,45 +50,46 @@ pub const TABLES: [Table; 4] =
 pub async fn function(boot: Boot) -> Result<Function, BootError> {
     let app = App::new(&boot).await?;
     let edge = app.edge.clone();
-    let (router, _) = api().with_state(app).split_for_parts();
-    Ok(Function::Http(platform::http::surround(&edge, router)))
+    Ok(Function::Http(platform::http::surround(&edge, router().with_state(app))))
 }
 
 /// The group's part of the OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    platform::openapi::complete(api().into_openapi())
+    platform::openapi::complete(document())
 }
 
-/// Every endpoint: one line is route and documentation.
-fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(auth::register::register))
-        .routes(routes!(auth::login::login))
-        .routes(routes!(auth::refresh::refresh))
-        .routes(routes!(auth::logout::logout))
-        .routes(routes!(auth::verify_email::verify_email))
-        .routes(routes!(auth::forgot_password::forgot_password))
-        .routes(routes!(auth::reset_password::reset_password))
-        .routes(routes!(me::get_me::get_me, me::patch_me::patch_me, me::delete_me::delete_me))
-        .routes(routes!(me::change_password::change_password))
-        .routes(routes!(me::send_verification::send_verification))
-        .routes(routes!(me::list_sessions::list_sessions, me::delete_sessions::delete_sessions))
-        .routes(routes!(me::delete_session::delete_session))
-        .routes(routes!(me::list_login_events::list_login_events))
-        .routes(routes!(auth::csrf::csrf))
-        .routes(routes!(users::list_users::list_users))
-        .routes(routes!(users::get_user::get_user, users::update_user::update_user))
-        .routes(routes!(tenants::list_tenants::list_tenants, tenants::create_tenant::create_tenant))
-        .routes(routes!(tenants::get_tenant::get_tenant, tenants::update_tenant::update_tenant))
-        .routes(routes!(
-            tenants::members::list_members::list_members,
-            tenants::members::add_member::add_member
-        ))
-        .routes(routes!(
-            tenants::members::get_member::get_member,
-            tenants::members::change_member::change_member,
-            tenants::members::remove_member::remove_member
-        ))
-        .routes(routes!(keys::jwks::jwks))
-        .routes(routes!(keys::openid_configuration::openid_configuration))
+// Every endpoint: one line is route and documentation.
+platform::endpoints! {
+    App:
+    auth::register::register,
+    auth::login::login,
+    auth::refresh::refresh,
+    auth::logout::logout,
+    auth::verify_email::verify_email,
+    auth::forgot_password::forgot_password,
+    auth::reset_password::reset_password,
+    me::get_me::get_me,
+    me::patch_me::patch_me,
+    me::delete_me::delete_me,
+    me::change_password::change_password,
+    me::send_verification::send_verification,
+    me::list_sessions::list_sessions,
+    me::delete_sessions::delete_sessions,
+    me::delete_session::delete_session,
+    me::list_login_events::list_login_events,
+    auth::csrf::csrf,
+    users::list_users::list_users,
+    users::get_user::get_user,
+    users::update_user::update_user,
+    tenants::list_tenants::list_tenants,
+    tenants::create_tenant::create_tenant,
+    tenants::get_tenant::get_tenant,
+    tenants::update_tenant::update_tenant,
+    tenants::members::list_members::list_members,
+    tenants::members::add_member::add_member,
+    tenants::members::get_member::get_member,
+    tenants::members::change_member::change_member,
+    tenants::members::remove_member::remove_member,
+    keys::jwks::jwks,
+    keys::openid_configuration::openid_configuration,
 }

@@ -16,7 +16,6 @@ mod readiness;
 mod ready;
 
 use platform::{Boot, BootError, Function};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use app::App;
 
@@ -27,21 +26,20 @@ pub use app::App;
 pub async fn function(boot: Boot) -> Result<Function, BootError> {
     let app = App::new(&boot).await?;
     let edge = app.edge.clone();
-    let (router, _) = routes().with_state(app).split_for_parts();
-    Ok(Function::Http(platform::http::surround(&edge, router)))
+    Ok(Function::Http(platform::http::surround(&edge, router().with_state(app))))
 }
 
 /// The group's part of the OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    platform::openapi::complete(routes().into_openapi())
+    platform::openapi::complete(document())
 }
 
-/// Every endpoint: one line is route and documentation.
-fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(health::health))
-        .routes(routes!(ready::ready))
-        .routes(routes!(openapi_json::openapi_json))
-        .routes(routes!(docs::docs))
-        .routes(routes!(docs_file::docs_file))
+// Every endpoint: one line is route and documentation.
+platform::endpoints! {
+    App:
+    health::health,
+    ready::ready,
+    openapi_json::openapi_json,
+    docs::docs,
+    docs_file::docs_file,
 }

@@ -16,6 +16,35 @@ use crate::{
     problem::{FaultDocument, ProblemDocument},
 };
 
+/// Lists a group's endpoints, each once, and makes of the list the group's router and, apart, its document. A Lambda
+/// needs only the router, and building the document would be a good part of its cold start.
+///
+/// The handlers carry `#[utoipa::path]`. Declares `fn router() -> axum::Router<State>` and
+/// `fn document() -> OpenApi`.
+#[macro_export]
+macro_rules! endpoints {
+    ($state:ty: $($handler:path),* $(,)?) => {
+        fn router() -> axum::Router<$state> {
+            use utoipa_axum::PathItemExt as _;
+            let router = axum::Router::new();
+            $(let router = utoipa_axum::paste! {{
+                let path = utoipa_axum::routes!(@path [path()] of $handler);
+                let methods = utoipa_axum::routes!(@path [methods()] of $handler);
+                methods.iter().fold(router, |router, method| {
+                    router.route(&path, axum::routing::on(method.to_method_filter(), $handler))
+                })
+            }};)*
+            router
+        }
+
+        fn document() -> utoipa::openapi::OpenApi {
+            utoipa_axum::router::OpenApiRouter::<$state>::default()
+                $(.routes(utoipa_axum::routes!($handler)))*
+                .into_openapi()
+        }
+    };
+}
+
 /// The extension by which an operation names its permission, or `public`.
 pub const PERMISSION: &str = "x-permission";
 
