@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use platform::config::{ConfigError, Reader, Vars};
+use platform::telemetry::LogLevel;
 
 /// The local cloud's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct Settings {
     /// `GROUNDWORK_LIMITS`: `off` lifts the gateway's throttles, for load tests.
     pub limits: bool,
     /// `LOG_LEVEL`: what is logged, and what functions log.
-    pub log_level: String,
+    pub log_level: LogLevel,
 }
 
 impl Settings {
@@ -33,7 +34,7 @@ impl Settings {
         let aws_addr = env.or("GROUNDWORK_AWS_ADDR", "127.0.0.1:4566");
         let data_dir = env.or("GROUNDWORK_DATA_DIR", ".groundwork");
         let limits: Option<Switch> = env.or("GROUNDWORK_LIMITS", "on");
-        let log_level: Option<Level> = env.or("LOG_LEVEL", "info");
+        let log_level = env.or("LOG_LEVEL", "info");
         let template = vars.get("GROUNDWORK_TEMPLATE").map(PathBuf::from);
         env.finish(|| {
             Some(Self {
@@ -42,7 +43,7 @@ impl Settings {
                 data_dir: data_dir?,
                 template,
                 limits: limits?.0,
-                log_level: log_level?.0,
+                log_level: log_level?,
             })
         })
     }
@@ -58,19 +59,6 @@ impl std::str::FromStr for Switch {
             "on" => Ok(Self(true)),
             "off" => Ok(Self(false)),
             _ => Err("must be on or off"),
-        }
-    }
-}
-
-struct Level(String);
-
-impl std::str::FromStr for Level {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "error" | "warn" | "info" | "debug" | "trace" => Ok(Self(text.to_owned())),
-            _ => Err("must be error, warn, info, debug or trace"),
         }
     }
 }

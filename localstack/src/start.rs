@@ -106,7 +106,7 @@ pub async fn run() -> Result<(), StartError> {
     let template = load_template(&settings, &url)?;
     let _lock = lock(&settings.data_dir)?;
     // Only now: until here one line on stderr tells what is wrong, and nothing else.
-    platform::telemetry::init(&settings.log_level);
+    platform::telemetry::init(settings.log_level);
     let cloud = Cloud::open(&template, &settings.data_dir)?;
     let functions = functions::load(&cloud, &template).await?;
     let announcement = first_start(&cloud, &template, &settings.data_dir).await?;
@@ -195,7 +195,7 @@ fn load_template(settings: &Settings, url: &str) -> Result<Template, StartError>
         .clone()
         .unwrap_or_else(|| if here.exists() { here } else { template::workspace_template() });
     let mut overrides = template::local_overrides(url);
-    overrides.insert("LogLevel".to_owned(), settings.log_level.clone());
+    overrides.insert("LogLevel".to_owned(), settings.log_level.to_string());
     let template = Template::load(&path, &overrides)?;
     if template.api.is_none() {
         return Err(StartError::NoApi);

@@ -18,7 +18,11 @@ use lambda_http::{Adapter, request::LambdaRequest};
 use lambda_runtime::{Error, LambdaEvent, Service, service_fn};
 use tower::ServiceBuilder;
 
-use crate::{Boot, BootError, Clock, config::Vars, telemetry};
+use crate::{
+    Boot, BootError, Clock,
+    config::{ConfigError, Reader, Vars},
+    telemetry::{self, LogLevel},
+};
 
 /// Handles a batch of queue messages; answers those that failed.
 pub type SqsHandler = Arc<dyn Fn(SqsEvent) -> BoxFuture<'static, SqsBatchResponse> + Send + Sync>;
@@ -152,8 +156,9 @@ where
     F: AsyncFnOnce(Boot) -> Result<Function, BootError>,
 {
     let vars = Vars::from_process();
-    telemetry::init(vars.get("LOG_LEVEL").unwrap_or("info"));
-    let aws = load_aws(&vars);
+    let surroundings = Surroundings::read(&vars);
+    telemetry::init(surroundings.as_ref().map_or(LogLevel::INFO, |read| read.log_level));
+    let aws = surroundings.map_err(BootError::from)?.load_aws();
     let function = build(Boot { vars, aws, clock: Clock::System }).await?;
     match function {
         Function::Http(router) => lambda_runtime::run(buffered(router)).await?,
@@ -182,30 +187,61 @@ where
     Ok(())
 }
 
-/// Region, credentials and endpoint from the variables that Lambda sets. The SDK's own loader would look for profiles,
-/// instance metadata and token services besides, none of which a sandbox has, and cost a tenth of the start.
-///
-/// TLS runs on ring and trusts only the roots that AWS endpoints chain to, because parsing the system's hundred and
-/// fifty takes longer than all else. `AWS_TRUST_SYSTEM_ROOTS=1` goes back to the system's, for endpoints behind another
-/// authority.
-fn load_aws(vars: &Vars) -> SdkConfig {
-    let trust = if vars.get("AWS_TRUST_SYSTEM_ROOTS").is_some() {
-        TrustStore::default()
-    } else {
-        AMAZON_ROOTS.iter().fold(TrustStore::empty(), |trust, pem| trust.with_pem_certificate(pem.as_bytes()))
-    };
-    let tls = TlsContext::builder().with_trust_store(trust).build();
-    let client = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .tls_context(tls.expect("the embedded certificates are PEM"))
-        .build_https();
-    let mut config = SdkConfig::builder()
-        .behavior_version(aws_config::BehaviorVersion::latest())
-        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-        .http_client(client);
-    config.set_region(vars.get("AWS_REGION").map(|region| Region::new(region.to_owned())));
-    config.set_endpoint_url(vars.get("AWS_ENDPOINT_URL").map(str::to_owned));
-    config.build()
+/// What Lambda tells every function, and what this deployment tells all of its own.
+struct Surroundings {
+    /// `LOG_LEVEL`: `info` unless told.
+    log_level: LogLevel,
+    /// `AWS_REGION`: set by Lambda.
+    region: String,
+    /// `AWS_ENDPOINT_URL`: where AWS answers, when that is an emulator.
+    endpoint_url: Option<String>,
+    /// `AWS_TRUST_SYSTEM_ROOTS`: trust the system's authorities instead of Amazon's, for endpoints behind others.
+    trusts_system_roots: bool,
+}
+
+impl Surroundings {
+    fn read(vars: &Vars) -> Result<Self, ConfigError> {
+        let mut env = Reader::new(vars);
+        let log_level = env.or("LOG_LEVEL", "info");
+        let region = env.required("AWS_REGION");
+        env.finish(|| {
+            Some(Self {
+                log_level: log_level?,
+                region: region?,
+                endpoint_url: vars.get("AWS_ENDPOINT_URL").map(str::to_owned),
+                trusts_system_roots: vars.get("AWS_TRUST_SYSTEM_ROOTS").is_some(),
+            })
+        })
+    }
+
+    /// What every AWS client is made of. The SDK's own loader would look for profiles, instance metadata and token
+    /// services besides, none of which a sandbox has, and cost a tenth of the start.
+    ///
+    /// TLS runs on ring and trusts only the roots that AWS endpoints chain to, because parsing the system's hundred
+    /// and fifty takes longer than all else.
+    fn load_aws(self) -> SdkConfig {
+        let trust = if self.trusts_system_roots {
+            TrustStore::default()
+        } else {
+            AMAZON_ROOTS
+                .iter()
+                .fold(TrustStore::empty(), |trust, pem| trust.with_pem_certificate(pem.as_bytes()))
+        };
+        let tls = TlsContext::builder().with_trust_store(trust).build();
+        let client = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .tls_context(tls.expect("the embedded certificates are PEM"))
+            .build_https();
+        let mut config = SdkConfig::builder()
+            .behavior_version(aws_config::BehaviorVersion::latest())
+            .credentials_provider(SharedCredentialsProvider::new(
+                EnvironmentVariableCredentialsProvider::new(),
+            ))
+            .region(Region::new(self.region))
+            .http_client(client);
+        config.set_endpoint_url(self.endpoint_url);
+        config.build()
+    }
 }
 
 /// Amazon Trust Services' roots, from <https://www.amazontrust.com/repository/>.

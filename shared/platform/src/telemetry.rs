@@ -1,24 +1,59 @@
 //! Logs: one JSON line per event, secrets and personal data masked.
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, Write},
+    str::FromStr,
+};
 
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
-/// Sends every event as a redacted JSON line to standard error, from `level` (an `EnvFilter` directive) on.
-/// Only the first call counts.
-pub fn init(level: &str) {
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+/// Sends every event as a redacted JSON line to standard error, from `level` on. Only the first call counts.
+pub fn init(level: LogLevel) {
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
         .with_target(false)
-        .with_env_filter(filter)
+        .with_max_level(level.0)
         .with_writer(Redacting(io::stderr))
         .finish();
     // A second subscriber is refused; the first one stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// `LOG_LEVEL`: the least important events that are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLevel(LevelFilter);
+
+impl LogLevel {
+    /// Only what went wrong.
+    pub const ERROR: Self = Self(LevelFilter::ERROR);
+    /// What a deployment logs unless told.
+    pub const INFO: Self = Self(LevelFilter::INFO);
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // `LevelFilter` would take numbers and capitals as well.
+        match text {
+            "error" => Ok(Self::ERROR),
+            "warn" => Ok(Self(LevelFilter::WARN)),
+            "info" => Ok(Self::INFO),
+            "debug" => Ok(Self(LevelFilter::DEBUG)),
+            "trace" => Ok(Self(LevelFilter::TRACE)),
+            _ => Err("must be error, warn, info, debug or trace"),
+        }
+    }
 }
 
 /// Makes writers that mask each line on its way to the one inside.

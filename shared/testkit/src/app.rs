@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{Router, body::Body, http::Request};
 use cloud::{Cloud, Template};
 use kernel::Timestamp;
-use platform::{Boot, BootError, Clock, Function};
+use platform::{Boot, BootError, Clock, Function, telemetry::LogLevel};
 use tower::ServiceExt as _;
 
 use crate::request::{Answer, Call};
@@ -34,7 +34,7 @@ impl Lab {
     /// When `template.yaml` cannot be used; the message says why.
     pub fn new() -> Self {
         // What goes wrong inside a function is seen only in its log.
-        platform::telemetry::init("error");
+        platform::telemetry::init(LogLevel::ERROR);
         let template = Template::of_workspace().unwrap_or_else(|error| panic!("template.yaml: {error}"));
         let cloud = Cloud::memory(&template).unwrap_or_else(|error| panic!("the embedded cloud: {error}"));
         Self { cloud, template: template.into(), clock: Clock::manual(START) }

@@ -41,25 +41,35 @@ pub(super) fn start(cloud: SocketAddr) -> Result<SocketAddr> {
 impl Front {
     fn serve(&self, mut stream: &TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
-        let cloud = TcpStream::connect(self.cloud)?;
-        cloud.set_nodelay(true)?;
         let mut requests = BufReader::new(stream);
-        let mut responses = BufReader::new(&cloud);
+        // Opened by the first request that is not answered from memory: whoever starts should not wait for it.
+        let mut cloud = None;
         while let Some(request) = http1::read(&mut requests)? {
-            let response = if let Some(response) = self.recall(&request) {
-                response
-            } else {
-                let headers = request.headers.iter();
-                let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
-                http1::write(&mut &cloud, &request.start, headers, &request.body)?;
-                let response = http1::read(&mut responses)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-                self.remember(&request, response)
+            let response = match self.recall(&request) {
+                Some(response) => response,
+                None => self.remember(&request, self.ask(&mut cloud, &request)?),
             };
             let headers = response.headers.iter();
             let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
             http1::write(&mut stream, &response.start, headers, &response.body)?;
         }
         Ok(())
+    }
+
+    /// Passes a request on over the connection in `cloud`, which is opened when there is none.
+    fn ask(&self, cloud: &mut Option<BufReader<TcpStream>>, request: &Message) -> io::Result<Message> {
+        let cloud = match cloud {
+            Some(cloud) => cloud,
+            None => {
+                let stream = TcpStream::connect(self.cloud)?;
+                stream.set_nodelay(true)?;
+                cloud.insert(BufReader::new(stream))
+            }
+        };
+        let headers = request.headers.iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
+        http1::write(cloud.get_mut(), &request.start, headers, &request.body)?;
+        http1::read(cloud)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     fn recall(&self, request: &Message) -> Option<Arc<Message>> {
