@@ -5,23 +5,32 @@ use std::sync::Arc;
 
 use cloud::{Cloud, Template};
 use futures_util::future::{BoxFuture, FutureExt as _};
-use platform::{Boot, BootError, Clock, Function};
+use platform::{Boot, BootError, Clock, Function, Needs};
 
 use crate::invoke::{Functions, Loaded};
 
 /// Builds a function, as its binary does on Lambda.
 pub type Constructor = fn(Boot) -> BoxFuture<'static, Result<Function, BootError>>;
 
-/// The constructors, by binary.
-pub fn registry() -> BTreeMap<&'static str, Constructor> {
-    let constructors: [(&str, Constructor); 5] = [
-        ("identity", |boot| identity::function(boot).boxed()),
-        ("identity-mailer", |boot| identity::mailer(boot).boxed()),
-        ("ops", |boot| ops::function(boot).boxed()),
-        ("outbox-relay", |boot| outbox::relay(boot).boxed()),
-        ("outbox-sweeper", |boot| outbox::sweeper(boot).boxed()),
+/// A function as this process knows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Lambda {
+    /// What it needs.
+    pub needs: Needs,
+    /// Builds it.
+    pub build: Constructor,
+}
+
+/// Every function, by binary.
+pub fn registry() -> BTreeMap<&'static str, Lambda> {
+    let functions: [(&str, Needs, Constructor); 5] = [
+        ("identity", identity::NEEDS, |boot| identity::function(boot).boxed()),
+        ("identity-mailer", identity::MAILER_NEEDS, |boot| identity::mailer(boot).boxed()),
+        ("ops", ops::NEEDS, |boot| ops::function(boot).boxed()),
+        ("outbox-relay", outbox::RELAY_NEEDS, |boot| outbox::relay(boot).boxed()),
+        ("outbox-sweeper", outbox::SWEEPER_NEEDS, |boot| outbox::sweeper(boot).boxed()),
     ];
-    constructors.into()
+    functions.map(|(binary, needs, build)| (binary, Lambda { needs, build })).into()
 }
 
 /// An HTTP function and what its own router says of its endpoints.
@@ -72,7 +81,7 @@ pub fn boot(cloud: &Cloud, declared: &cloud::template::Function) -> Boot {
     let runtime = runtime.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     Boot {
         vars: runtime.chain(declared.environment.clone()).collect(),
-        aws: cloud.sdk_config(),
+        aws: cloud.sdk_config_of(declared),
         clock: Clock::System,
     }
 }
@@ -85,13 +94,13 @@ pub async fn load(cloud: &Cloud, template: &Template) -> Result<Functions, LoadE
     let registry = registry();
     let mut functions = BTreeMap::new();
     for declared in &template.functions {
-        let Some(constructor) = registry.get(declared.binary.as_str()) else {
+        let Some(lambda) = registry.get(declared.binary.as_str()) else {
             return Err(LoadError::Unknown {
                 function: declared.logical_id.clone(),
                 binary: declared.binary.clone(),
             });
         };
-        let function = constructor(boot(cloud, declared))
+        let function = (lambda.build)(boot(cloud, declared))
             .await
             .map_err(|source| LoadError::Boot { function: declared.logical_id.clone(), source })?;
         functions.insert(declared.logical_id.clone(), Loaded { declared: declared.clone(), function });

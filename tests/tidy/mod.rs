@@ -3,6 +3,7 @@
 
 mod documents;
 mod manifests;
+mod needs;
 mod reach;
 mod rooms;
 mod shape;

@@ -53,7 +53,7 @@ impl App {
     /// # Errors
     /// [`BootError`], with every fault of the configuration at once.
     pub async fn new(boot: &Boot) -> Result<Self, BootError> {
-        let mut env = Reader::new(&boot.vars);
+        let mut env = Reader::of(&boot.vars, &crate::NEEDS);
         let config = EdgeConfig::read(&mut env, &TABLES);
         let signing_secret: Option<String> = env.required("SIGNING_KEYS_SECRET");
         let pepper_secret: Option<String> = env.required("PEPPER_SECRET");

@@ -30,14 +30,53 @@ mod tenants;
 mod tokens;
 mod users;
 
-use platform::{Boot, BootError, Function};
+use platform::{Boot, BootError, Function, Grant, Needs};
 use store::Table;
 
 pub use app::App;
-pub use mailer::mailer;
+pub use mailer::{NEEDS as MAILER_NEEDS, mailer};
 
 /// Where accounts, tenants and sessions are.
 pub const IDENTITY_TABLE: Table = Table("IDENTITY_TABLE");
+
+/// What the HTTP function needs.
+pub const NEEDS: Needs = Needs {
+    settings: &[
+        "PUBLIC_URL",
+        "ALLOWED_ORIGINS",
+        "AUTH_IDP_MODE",
+        "AUTH_JWKS_MAX_AGE_SECONDS",
+        "AUTH_JWKS_ETAG_SALT",
+    ],
+    grants: &[
+        Grant::on(
+            IDENTITY_TABLE.0,
+            &[
+                "dynamodb:GetItem",
+                "dynamodb:BatchGetItem",
+                "dynamodb:Query",
+                "dynamodb:PutItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:ConditionCheckItem",
+            ],
+        ),
+        Grant::on_index(IDENTITY_TABLE.0, "gsi1", &["dynamodb:Query"]),
+        Grant::on(
+            store::ephemeral::TABLE.0,
+            &["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"],
+        ),
+        // Entries and messages are only ever added here.
+        Grant::on(store::audit::TABLE.0, &["dynamodb:PutItem"]),
+        Grant::on(store::outbox::TABLE.0, &["dynamodb:PutItem"]),
+        Grant::on("SIGNING_KEYS_SECRET", &["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]),
+        Grant::on(
+            "VERIFICATION_KEYS_SECRET",
+            &["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+        ),
+        Grant::on("APP_KEYS_SECRET", &["secretsmanager:GetSecretValue"]),
+        Grant::on("PEPPER_SECRET", &["secretsmanager:GetSecretValue"]),
+    ],
+};
 
 /// The tables this group uses.
 pub const TABLES: [Table; 4] =

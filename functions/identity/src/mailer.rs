@@ -3,8 +3,6 @@
 //! A job names a token; the token's text is derived here, from its id and the application's keys, so that neither the
 //! queue nor its dead letters hold anything secret. A job that comes twice sends the same token twice, which still can
 //! be redeemed only once.
-//!
-//! Needs: `IDENTITY_TABLE` (read an item), `APP_KEYS_SECRET` (read), `MAIL_FROM` (send), `PUBLIC_URL`.
 
 use std::sync::Arc;
 
@@ -12,7 +10,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use kernel::{Error, Result};
 use platform::{
-    Boot, BootError, Clock, Function,
+    Boot, BootError, Clock, Function, Grant, Needs,
     config::Reader,
     edge::{PublicUrl, read_app_keys, read_tables},
     function::failed_messages,
@@ -30,6 +28,16 @@ use crate::{
 };
 
 const APP_KEYS_SECRET: &str = "APP_KEYS_SECRET";
+
+/// What the function needs.
+pub const NEEDS: Needs = Needs {
+    settings: &["PUBLIC_URL"],
+    grants: &[
+        Grant::on(IDENTITY_TABLE.0, &["dynamodb:GetItem"]),
+        Grant::on(APP_KEYS_SECRET, &["secretsmanager:GetSecretValue"]),
+        Grant::on("MAIL_FROM", &["ses:SendEmail"]),
+    ],
+};
 
 /// The function behind the mail queue.
 ///
@@ -55,7 +63,7 @@ struct Desk {
 
 impl Desk {
     async fn new(boot: &Boot) -> Result<Self, BootError> {
-        let mut env = Reader::new(&boot.vars);
+        let mut env = Reader::of(&boot.vars, &NEEDS);
         let app_keys_secret: Option<String> = env.required(APP_KEYS_SECRET);
         let from: Option<Sender> = env.required("MAIL_FROM");
         let public_url: Option<PublicUrl> = env.required("PUBLIC_URL");

@@ -18,7 +18,7 @@ impl App {
     /// # Errors
     /// [`BootError`], with every fault of the configuration at once.
     pub async fn new(boot: &Boot) -> Result<Self, BootError> {
-        let mut env = Reader::new(&boot.vars);
+        let mut env = Reader::of(&boot.vars, &crate::NEEDS);
         let config = EdgeConfig::read(&mut env, &TABLES.map(|(_, table)| table));
         let edge = Edge::new(boot, env.finish(|| config)?, &[]).await?;
         Ok(Self { readiness: Readiness::new(edge.clone()), edge })

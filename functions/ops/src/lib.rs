@@ -2,9 +2,6 @@
 //!
 //! Everything here is public: what watches over the service has no account in it. So nothing here tells names,
 //! addresses or causes; those stand in the log.
-//!
-//! Needs: `IDENTITY_TABLE`, `EPHEMERAL_TABLE`, `AUDIT_TABLE` (get an item), `VERIFICATION_KEYS_SECRET` and
-//! `APP_KEYS_SECRET` (read), `PUBLIC_URL`, `ALLOWED_ORIGINS`.
 
 mod app;
 mod asset;
@@ -15,9 +12,21 @@ mod openapi_json;
 mod readiness;
 mod ready;
 
-use platform::{Boot, BootError, Function};
+use platform::{Boot, BootError, Function, Grant, Needs};
 
 pub use app::App;
+
+/// What the function needs: a read of a key that does not exist tells whether a table answers.
+pub const NEEDS: Needs = Needs {
+    settings: &["PUBLIC_URL", "ALLOWED_ORIGINS"],
+    grants: &[
+        Grant::on(readiness::IDENTITY_TABLE.0, &["dynamodb:GetItem"]),
+        Grant::on(store::ephemeral::TABLE.0, &["dynamodb:GetItem"]),
+        Grant::on(store::audit::TABLE.0, &["dynamodb:GetItem"]),
+        Grant::on("VERIFICATION_KEYS_SECRET", &["secretsmanager:GetSecretValue"]),
+        Grant::on("APP_KEYS_SECRET", &["secretsmanager:GetSecretValue"]),
+    ],
+};
 
 /// Builds the HTTP function.
 ///

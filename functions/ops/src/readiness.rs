@@ -10,9 +10,12 @@ use store::Table;
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
+/// Where accounts and sessions are.
+pub(crate) const IDENTITY_TABLE: Table = Table("IDENTITY_TABLE");
+
 /// The tables, as they are called in the answer and in the configuration.
 pub(crate) const TABLES: [(&str, Table); 3] = [
-    ("identity_table", Table("IDENTITY_TABLE")),
+    ("identity_table", IDENTITY_TABLE),
     ("ephemeral_table", store::ephemeral::TABLE),
     ("audit_table", store::audit::TABLE),
 ];

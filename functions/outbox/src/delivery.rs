@@ -4,7 +4,7 @@ use std::{collections::HashMap, error::Error as _};
 
 use kernel::{Error, Result, Timestamp};
 use platform::{
-    Boot, BootError, Clock,
+    Boot, BootError, Clock, Needs,
     config::Reader,
     queue::{QueueUrl, Queues},
 };
@@ -26,8 +26,8 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(boot: &Boot) -> Result<Self, BootError> {
-        let mut env = Reader::new(&boot.vars);
+    pub(crate) fn new(boot: &Boot, needs: &Needs) -> Result<Self, BootError> {
+        let mut env = Reader::of(&boot.vars, needs);
         let table = env.required::<String>(outbox::TABLE.0);
         let urls = env.each::<QueueUrl>("_QUEUE_URL");
         let (table, urls) = env.finish(|| table.zip(urls))?;

@@ -8,13 +8,34 @@
 //!
 //! A message leaves the table when its queue has it. Between the two it may be sent twice, never not at all: consumers
 //! know it by its id.
-//!
-//! Needs: `OUTBOX_TABLE` (delete an item; the sweeper queries `gsi1`), and `<NAME>_QUEUE_URL` for every queue that
-//! messages are written for (send).
 
 mod delivery;
 mod relay;
 mod sweeper;
+
+use platform::{Grant, Needs};
+
+/// The queue that mails are asked for in.
+const MAIL_QUEUE: &str = "MAIL_QUEUE_URL";
+
+/// What the relay needs. The permissions to read the stream follow from its trigger.
+pub const RELAY_NEEDS: Needs = Needs {
+    settings: &[],
+    grants: &[
+        Grant::on(store::outbox::TABLE.0, &["dynamodb:DeleteItem"]),
+        Grant::on(MAIL_QUEUE, &["sqs:SendMessage"]),
+    ],
+};
+
+/// What the sweeper needs.
+pub const SWEEPER_NEEDS: Needs = Needs {
+    settings: &[],
+    grants: &[
+        Grant::on(store::outbox::TABLE.0, &["dynamodb:DeleteItem"]),
+        Grant::on_index(store::outbox::TABLE.0, "gsi1", &["dynamodb:Query"]),
+        Grant::on(MAIL_QUEUE, &["sqs:SendMessage"]),
+    ],
+};
 
 pub use relay::relay;
 pub use sweeper::sweeper;

@@ -17,7 +17,7 @@ use crate::delivery::{CONCURRENT_SENDS, Outbox, cause};
 /// # Errors
 /// [`BootError`] for its configuration.
 pub async fn relay(boot: Boot) -> Result<Function, BootError> {
-    let outbox = Outbox::new(&boot)?;
+    let outbox = Outbox::new(&boot, &crate::RELAY_NEEDS)?;
     Ok(Function::Stream(Arc::new(move |event| {
         let outbox = outbox.clone();
         Box::pin(async move { relay_batch(&outbox, event).await })

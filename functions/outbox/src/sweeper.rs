@@ -30,7 +30,7 @@ const PAGE: u16 = 100;
 /// # Errors
 /// [`BootError`] for its configuration.
 pub async fn sweeper(boot: Boot) -> Result<Function, BootError> {
-    let outbox = Outbox::new(&boot)?;
+    let outbox = Outbox::new(&boot, &crate::SWEEPER_NEEDS)?;
     Ok(Function::Schedule(Arc::new(move |_| {
         let outbox = outbox.clone();
         Box::pin(async move { Sweep::new(&outbox).run().await })

@@ -1,10 +1,10 @@
 //! The cloud itself: its services, and the one place every AWS call passes.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{fmt, io};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -20,13 +20,15 @@ use crate::client::InProcess;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::dynamo::{Tokens, Upkeep};
+use crate::fault::{Effect, Faults, InjectedFault};
+use crate::iam::{self, Ledger, Permission, Role};
 use crate::mail::{Mail, Mailbox};
 use crate::s3::S3;
 use crate::secrets::Secrets;
-use crate::service::{Service, operation};
+use crate::service::{Refusal, Service, operation};
 use crate::sqs::Sqs;
-use crate::template::Template;
 use crate::template::names::REGION;
+use crate::template::{Function, Template};
 use crate::wire::{Fault, Reply, Request};
 use crate::{dynamo, provision};
 
@@ -74,6 +76,8 @@ struct Inner {
     s3: S3,
     mailbox: Mailbox,
     calls: Mutex<BTreeMap<(Service, String), u64>>,
+    ledger: Ledger,
+    faults: Faults,
 }
 
 impl fmt::Debug for Cloud {
@@ -129,6 +133,8 @@ impl Cloud {
             s3: S3::new(Arc::clone(&db), clock.clone()),
             mailbox: Mailbox::new(Arc::clone(&db), clock.clone()),
             calls: Mutex::default(),
+            ledger: Ledger::default(),
+            faults: Faults::default(),
             tokens: Tokens::default(),
             upkeep,
             dynamo,
@@ -142,34 +148,98 @@ impl Cloud {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// The configuration for every AWS SDK client: fixed region and credentials, answered in-process.
-    /// Building it touches neither the network nor the environment.
+    /// The configuration for every AWS SDK client: fixed region and credentials, answered in-process. Calls are
+    /// root's: nothing is denied. Building it touches neither the network nor the environment.
     pub fn sdk_config(&self) -> SdkConfig {
+        self.config_of(None)
+    }
+
+    /// The configuration a function of the template gets: as [`sdk_config`](Self::sdk_config), but what its role does
+    /// not allow is denied, and what it uses is [noted](Self::used).
+    pub fn sdk_config_of(&self, function: &Function) -> SdkConfig {
+        self.config_of(Some(Arc::new(Role::of(function))))
+    }
+
+    fn config_of(&self, role: Option<Arc<Role>>) -> SdkConfig {
         let credentials = Credentials::new("AKIALOCAL", "local", None, None, "local cloud");
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(InProcess(self.clone()))
+            .http_client(InProcess { cloud: self.clone(), role })
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .time_source(SystemTimeSource::new())
             .build()
     }
 
-    /// Answers one AWS request. Every call, from an SDK in this process or from the port, passes here.
-    pub(crate) async fn call(&self, request: Request) -> Reply {
+    /// Answers one AWS request. Every call, from an SDK in this process or from the port, passes here: permissions
+    /// are checked, calls counted and injected faults met.
+    ///
+    /// # Errors
+    /// When an injected fault breaks the connection.
+    pub(crate) async fn call(&self, request: Request, role: Option<&Role>) -> io::Result<Reply> {
         let Some(service) = Service::of(&request) else {
-            return Fault::client("UnknownService", "The local cloud does not have this service.").json();
+            let fault = Fault::client("UnknownService", "The local cloud does not have this service.");
+            return Ok(fault.json());
         };
         let operation = operation(&request).to_owned();
         self.count(service, &operation);
-        match service {
-            Service::Dynamo => dynamo::call(&self.inner.dynamo, &self.inner.tokens, &operation, &request),
-            Service::Sqs => self.inner.sqs.call(&operation, request.body()).await,
-            Service::Secrets => self.inner.secrets.call(&operation, request.body()),
-            Service::Mail => self.inner.mailbox.call(&request),
-            Service::S3 => self.inner.s3.call(&request),
+        let (delay, effect) = self.inner.faults.meet(service, &operation, role.map(Role::function));
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
         }
+        let refusal = match effect {
+            Some(Effect::Reset) => return Err(io::ErrorKind::ConnectionReset.into()),
+            Some(Effect::Throttle) => Some(Refusal::Throttled),
+            Some(Effect::Error) => Some(Refusal::Failed),
+            Some(Effect::Deny) => Some(Refusal::Denied("A fault was injected.".to_owned())),
+            Some(Effect::LostAnswer | Effect::LatencyMs(_)) | None => {
+                role.and_then(|role| self.denied(role, service, &operation, &request))
+            }
+        };
+        if let Some(refusal) = refusal {
+            return Ok(service.refuse(refusal, &request));
+        }
+        let reply = self.serve(service, &operation, &request).await;
+        if effect == Some(Effect::LostAnswer) {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        }
+        Ok(reply)
+    }
+
+    /// What the role lacks for a call; otherwise notes what it has used.
+    fn denied(&self, role: &Role, service: Service, operation: &str, request: &Request) -> Option<Refusal> {
+        let needed = iam::needed(service, operation, request);
+        if let Some(lacking) = role.refusal(&needed) {
+            return Some(Refusal::Denied(lacking));
+        }
+        self.inner.ledger.note(role, &needed);
+        None
+    }
+
+    async fn serve(&self, service: Service, operation: &str, request: &Request) -> Reply {
+        match service {
+            Service::Dynamo => dynamo::call(&self.inner.dynamo, &self.inner.tokens, operation, request),
+            Service::Sqs => self.inner.sqs.call(operation, request.body()).await,
+            Service::Secrets => self.inner.secrets.call(operation, request.body()),
+            Service::Mail => self.inner.mailbox.call(request),
+            Service::S3 => self.inner.s3.call(request),
+        }
+    }
+
+    /// The permissions that the function with this binary has used so far: actions and ARNs.
+    pub fn used(&self, binary: &str) -> BTreeSet<Permission> {
+        self.inner.ledger.of(binary)
+    }
+
+    /// Puts these faults in force, in place of those before.
+    pub fn inject(&self, faults: Vec<InjectedFault>) {
+        self.inner.faults.set(faults);
+    }
+
+    /// The faults in force.
+    pub fn faults(&self) -> Vec<InjectedFault> {
+        self.inner.faults.list()
     }
 
     fn count(&self, service: Service, operation: &str) {

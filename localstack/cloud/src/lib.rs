@@ -14,6 +14,8 @@ mod clock;
 mod cloud;
 mod db;
 mod dynamo;
+mod fault;
+mod iam;
 mod mail;
 mod port;
 mod provision;
@@ -25,5 +27,7 @@ pub mod template;
 mod wire;
 
 pub use cloud::{Cloud, CloudError, make_data_dir};
+pub use fault::{Effect, InjectedFault};
+pub use iam::Permission;
 pub use mail::Mail;
 pub use template::{Template, TemplateError};

@@ -1,6 +1,5 @@
 //! The AWS port: the same services over HTTP, for `aws --endpoint-url`.
 
-use std::convert::Infallible;
 use std::future::Future;
 
 use bytes::Bytes;
@@ -42,22 +41,22 @@ impl Cloud {
 async fn connection(cloud: Cloud, stream: TcpStream) {
     let service = service_fn(|request| {
         let cloud = cloud.clone();
-        async move { Ok::<_, Infallible>(answer(&cloud, request).await.map(Full::new)) }
+        async move { answer(&cloud, request).await.map(|reply| reply.map(Full::new)) }
     });
-    // A client that goes away is no event.
+    // A client that goes away is no event; a connection that a fault breaks ends here too.
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-async fn answer(cloud: &Cloud, request: http::Request<Incoming>) -> Reply {
+async fn answer(cloud: &Cloud, request: http::Request<Incoming>) -> std::io::Result<Reply> {
     let (parts, body) = request.into_parts();
     let body: Bytes = match Limited::new(body, BODY_MAX).collect().await {
         Ok(body) => body.to_bytes(),
         Err(e) => {
-            return Fault::client("RequestEntityTooLarge", e.to_string()).status(413).json();
+            return Ok(Fault::client("RequestEntityTooLarge", e.to_string()).status(413).json());
         }
     };
-    cloud.call(http::Request::from_parts(parts, body)).await
+    cloud.call(http::Request::from_parts(parts, body), None).await
 }

@@ -96,6 +96,30 @@ impl S3 {
     }
 }
 
+/// What IAM calls a request, and what it is done to. Parts of an upload need what the whole does.
+pub(crate) fn permissions(request: &Request) -> Vec<(String, String)> {
+    let target = Target::of(request);
+    let (action, resource) = match (request.method().as_str(), target.key.as_str()) {
+        ("GET", "") if target.bucket.is_empty() => ("s3:ListAllMyBuckets", "*".to_owned()),
+        ("GET" | "HEAD", "") => ("s3:ListBucket", target.bucket),
+        ("PUT", "") => ("s3:CreateBucket", target.bucket),
+        ("DELETE", "") => ("s3:DeleteBucket", target.bucket),
+        ("POST", "") => ("s3:DeleteObject", format!("{}/*", target.bucket)),
+        ("GET" | "HEAD", key) => ("s3:GetObject", format!("{}/{key}", target.bucket)),
+        ("DELETE", key) if target.query.contains_key("uploadId") => {
+            ("s3:AbortMultipartUpload", format!("{}/{key}", target.bucket))
+        }
+        ("DELETE", key) => ("s3:DeleteObject", format!("{}/{key}", target.bucket)),
+        (_, key) => ("s3:PutObject", format!("{}/{key}", target.bucket)),
+    };
+    vec![(action.to_owned(), format!("arn:aws:s3:::{resource}"))]
+}
+
+/// A fault in the words of S3.
+pub(crate) fn fault(fault: &Fault, request: &Request) -> Reply {
+    xml::fault(fault, &Target::of(request))
+}
+
 const XML: &str = "application/xml";
 
 fn not_implemented(method: &str) -> Fault {

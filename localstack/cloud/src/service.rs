@@ -2,7 +2,8 @@
 
 use http::header;
 
-use crate::wire::Request;
+use crate::s3;
+use crate::wire::{Fault, Reply, Request};
 
 /// The services of the local cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +54,49 @@ impl Service {
             Self::Secrets => "secretsmanager",
             Self::Mail => "ses",
             Self::S3 => "s3",
+        }
+    }
+}
+
+/// Why a service does not carry out a call that has nothing wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The caller's role does not allow it; the text says what it lacks.
+    Denied(String),
+    /// There are too many calls.
+    Throttled,
+    /// The service has failed.
+    Failed,
+}
+
+impl Service {
+    /// The refusal with this service's own status and code.
+    pub(crate) fn refuse(self, refusal: Refusal, request: &Request) -> Reply {
+        let (status, code) = self.status_and_code(&refusal);
+        let message = match refusal {
+            Refusal::Denied(lacking) => lacking,
+            Refusal::Throttled => "Rate exceeded.".to_owned(),
+            Refusal::Failed => "The service has failed; a fault was injected.".to_owned(),
+        };
+        let fault = Fault::client(code, message).status(status);
+        if self == Self::S3 { s3::fault(&fault, request) } else { fault.json() }
+    }
+
+    /// As each service's API reference lists them under "Common Errors".
+    fn status_and_code(self, refusal: &Refusal) -> (u16, &'static str) {
+        match (self, refusal) {
+            (Self::Dynamo | Self::Secrets, Refusal::Denied(_)) => (400, "AccessDeniedException"),
+            (Self::Sqs | Self::Mail, Refusal::Denied(_)) => (403, "AccessDeniedException"),
+            (Self::S3, Refusal::Denied(_)) => (403, "AccessDenied"),
+            (Self::Dynamo | Self::Secrets, Refusal::Throttled) => (400, "ThrottlingException"),
+            (Self::Sqs, Refusal::Throttled) => (400, "RequestThrottled"),
+            (Self::Mail, Refusal::Throttled) => (429, "TooManyRequestsException"),
+            (Self::S3, Refusal::Throttled) => (503, "SlowDown"),
+            (Self::Dynamo, Refusal::Failed) => (500, "InternalServerError"),
+            (Self::Secrets, Refusal::Failed) => (500, "InternalServiceError"),
+            (Self::Sqs, Refusal::Failed) => (500, "InternalFailure"),
+            (Self::Mail, Refusal::Failed) => (500, "InternalServiceErrorException"),
+            (Self::S3, Refusal::Failed) => (500, "InternalError"),
         }
     }
 }

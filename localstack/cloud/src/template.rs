@@ -7,6 +7,7 @@ mod functions;
 pub(crate) mod names;
 mod read;
 mod resources;
+mod roles;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,9 @@ use serde_json::{Map, Value};
 pub use api::{Api, GatewayResponse, Integration, MethodThrottle, Mock, MockResponse, Route, Throttle};
 pub use error::TemplateError;
 pub use functions::{Event, Function, StreamStart};
+pub use names::arn_of;
 pub use resources::{Bucket, Generate, Queue, Secret, SecretValue, Table};
+pub use roles::Policy;
 
 use error::Result;
 use eval::Scope;
@@ -152,6 +155,7 @@ fn collect(scope: &Scope<'_>, globals: &Value) -> Result<Template> {
         api: None,
     };
     let mut apis = Vec::new();
+    let mut roles = BTreeMap::new();
     for (id, resource) in scope.resources {
         let at = format!("Resources.{id}");
         if let Some(condition) = resource.get("Condition").and_then(Value::as_str)
@@ -173,6 +177,10 @@ fn collect(scope: &Scope<'_>, globals: &Value) -> Result<Template> {
             "AWS::Serverless::Function" => {
                 template.functions.push(functions::function(scope, place, resource, &properties, globals)?);
             }
+            "AWS::IAM::Role" => {
+                let name = names::physical(scope, place, "RoleName")?;
+                roles.extend([roles::role(place, &name, &properties)?]);
+            }
             "AWS::Serverless::Api" => apis.push((id.clone(), properties)),
             _ => {}
         }
@@ -180,6 +188,10 @@ fn collect(scope: &Scope<'_>, globals: &Value) -> Result<Template> {
     if let [(first, _), (second, _), ..] = &apis[..] {
         let what = format!("there are two REST APIs, `{first}` and `{second}`");
         return Err(TemplateError::new("Resources", what, "keep one"));
+    }
+    for function in &mut template.functions {
+        // A function without a role of its own gets SAM's, which allows nothing but logging.
+        function.policy = roles.get(&function.role).cloned().unwrap_or_default();
     }
     // After the functions: an integration names one.
     template.api = apis.pop().map(|(id, p)| api::api(&id, &p, &template.functions)).transpose()?;

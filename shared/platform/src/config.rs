@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
+use crate::Needs;
+
 /// The environment of a function: the process's own on Lambda, the template's in the local cloud.
 #[derive(Clone, Debug, Default)]
 pub struct Vars(BTreeMap<String, String>);
@@ -57,17 +59,31 @@ impl fmt::Display for ConfigError {
 /// ```
 pub struct Reader<'a> {
     vars: &'a Vars,
+    needs: Option<&'a Needs>,
     faults: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     /// Starts reading.
     pub fn new(vars: &'a Vars) -> Self {
-        Self { vars, faults: Vec::new() }
+        Self { vars, needs: None, faults: Vec::new() }
+    }
+
+    /// Starts reading what a function needs: a variable that it does not declare is a fault, so that a name cannot be
+    /// changed here alone.
+    pub fn of(vars: &'a Vars, needs: &'a Needs) -> Self {
+        Self { needs: Some(needs), ..Self::new(vars) }
+    }
+
+    fn require_declared(&mut self, name: &str) {
+        if self.needs.is_some_and(|needs| needs.variables().all(|declared| declared != name)) {
+            self.faults.push(format!("{name} is read but not declared in NEEDS"));
+        }
     }
 
     /// A variable that must be there. `None` notes a fault.
     pub fn required<T: FromStr<Err: fmt::Display>>(&mut self, name: &'static str) -> Option<T> {
+        self.require_declared(name);
         if let Some(text) = self.vars.get(name) {
             self.parse(name, text)
         } else {
@@ -78,6 +94,7 @@ impl<'a> Reader<'a> {
 
     /// A variable with a default.
     pub fn or<T: FromStr<Err: fmt::Display>>(&mut self, name: &'static str, default: &str) -> Option<T> {
+        self.require_declared(name);
         let text = self.vars.get(name).unwrap_or(default).to_owned();
         self.parse(name, &text)
     }
@@ -126,6 +143,21 @@ mod tests {
         let c: Option<String> = env.required("C");
         let error = env.finish(|| Some((a?, b?, c?))).unwrap_err().to_string();
         assert_eq!(error, "configuration: A: invalid digit found in string; C is not set");
+    }
+
+    #[test]
+    fn what_is_not_declared_cannot_be_read() {
+        use crate::Grant;
+        let vars: Vars = ["A", "B", "C"].map(|name| (name.to_owned(), "1".to_owned())).into_iter().collect();
+        const NEEDS: Needs = Needs { settings: &["A"], grants: &[Grant::on("B", &[])] };
+        let mut env = Reader::of(&vars, &NEEDS);
+        let [a, b, c, d]: [Option<u8>; 4] =
+            [env.required("A"), env.or("B", "2"), env.required("C"), env.or("D", "2")];
+        let error = env.finish(|| Some((a?, b?, c?, d?))).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "configuration: C is read but not declared in NEEDS; D is read but not declared in NEEDS"
+        );
     }
 
     #[test]

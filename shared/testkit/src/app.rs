@@ -66,7 +66,7 @@ impl Lab {
             function.unwrap_or_else(|| panic!("template.yaml has no function with the binary {binary}"));
         Boot {
             vars: function.environment.clone().into_iter().collect(),
-            aws: self.cloud.sdk_config(),
+            aws: self.cloud.sdk_config_of(function),
             clock: self.clock.clone(),
         }
     }

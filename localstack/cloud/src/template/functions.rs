@@ -10,6 +10,7 @@ use super::error::{Result, TemplateError};
 use super::eval::Scope;
 use super::names::{self, Declared, physical};
 use super::read::At;
+use super::roles::Policy;
 
 /// A Lambda function.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,12 @@ pub struct Function {
     pub memory_mb: u32,
     /// What invokes it besides the API.
     pub events: Vec<Event>,
+    /// The log group it writes to, when one is declared for it.
+    pub log_group: Option<String>,
+    /// Its role's ARN; empty when SAM is left to make one.
+    pub role: String,
+    /// What that role allows.
+    pub policy: Policy,
 }
 
 /// Where a stream's first poll begins.
@@ -118,6 +125,9 @@ pub(super) fn function(
         timeout: either("Timeout").seconds()?.unwrap_or(TIMEOUT_DEFAULT),
         memory_mb: either("MemorySize").number()?.unwrap_or(128),
         events,
+        log_group: at.get("LoggingConfig").get("LogGroup").optional_text()?,
+        role: at.get("Role").text_or("")?,
+        policy: Policy::default(),
     })
 }
 

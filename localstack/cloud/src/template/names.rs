@@ -57,9 +57,8 @@ pub(super) fn reference(scope: &Scope<'_>, at: &str, name: &str) -> Result<Strin
 /// `GetAtt` of a resource.
 pub(super) fn attribute(scope: &Scope<'_>, at: &str, name: &str, attribute: &str) -> Result<String> {
     let resource = find(scope, at, name)?;
-    let table = |suffix: &str| {
-        physical(scope, resource, "TableName").map(|n| arn("dynamodb", &format!("table/{n}{suffix}")))
-    };
+    let table =
+        |suffix: &str| physical(scope, resource, "TableName").map(|n| format!("{}{suffix}", table_arn(&n)));
     match (resource.kind, attribute) {
         ("AWS::DynamoDB::Table", "Arn") => table(""),
         ("AWS::DynamoDB::Table", "StreamArn") => table("/stream/local"),
@@ -73,9 +72,7 @@ pub(super) fn attribute(scope: &Scope<'_>, at: &str, name: &str, attribute: &str
         ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn") => {
             Ok(function_arn(&physical(scope, resource, "FunctionName")?))
         }
-        ("AWS::IAM::Role", "Arn") => {
-            Ok(format!("arn:aws:iam::{ACCOUNT}:role/{}", physical(scope, resource, "RoleName")?))
-        }
+        ("AWS::IAM::Role", "Arn") => physical(scope, resource, "RoleName").map(|n| role_arn(&n)),
         ("AWS::Logs::LogGroup", "Arn") => {
             physical(scope, resource, "LogGroupName").map(|n| arn("logs", &format!("log-group:{n}:*")))
         }
@@ -87,12 +84,37 @@ pub(super) fn attribute(scope: &Scope<'_>, at: &str, name: &str, attribute: &str
     }
 }
 
+/// The ARN of what a function's variable names, as the permissions of `service` want it: a table's name, a queue's
+/// URL, a secret's ARN, a bucket's name, a sender's address (of which SES wants the domain).
+pub fn arn_of(service: &str, value: &str) -> String {
+    match service {
+        "dynamodb" => table_arn(value),
+        "sqs" => queue_arn(value.rsplit('/').next().unwrap_or_default()),
+        "s3" => format!("arn:aws:s3:::{value}"),
+        "ses" => identity_arn(value.rsplit('@').next().unwrap_or_default()),
+        _ => value.to_owned(),
+    }
+}
+
 pub(crate) fn queue_url(name: &str) -> String {
     format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}")
 }
 
 pub(crate) fn queue_arn(name: &str) -> String {
     arn("sqs", name)
+}
+
+pub(crate) fn table_arn(name: &str) -> String {
+    arn("dynamodb", &format!("table/{name}"))
+}
+
+pub(super) fn role_arn(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/{name}")
+}
+
+/// What SES lets somebody send as: a domain or an address.
+pub(crate) fn identity_arn(identity: &str) -> String {
+    arn("ses", &format!("identity/{identity}"))
 }
 
 pub(super) fn function_arn(name: &str) -> String {

@@ -1,0 +1,103 @@
+//! What a function says it needs, and what the template gives it.
+
+use std::collections::BTreeSet;
+
+use cloud::{
+    Template,
+    template::{self, Event, Function},
+};
+use localstack::functions;
+use xtask::Result;
+
+use super::assert_none;
+
+/// What API Gateway, Lambda and this deployment tell every function.
+const FOR_ALL: [&str; 1] = ["LOG_LEVEL"];
+
+#[test]
+fn a_function_is_given_the_variables_it_needs() -> Result<()> {
+    let mut breaches = Vec::new();
+    for (function, needs) in declared()? {
+        let id = &function.logical_id;
+        let needed: BTreeSet<&str> = needs.variables().collect();
+        let given = function.environment.keys().map(String::as_str);
+        let given: BTreeSet<&str> = given.filter(|name| !FOR_ALL.contains(name)).collect();
+        breaches.extend(needed.difference(&given).map(|name| {
+            format!(
+                "template.yaml: {id} has no variable {name}: add it, or take it out of the function's NEEDS"
+            )
+        }));
+        breaches.extend(given.difference(&needed).map(|name| {
+            format!("template.yaml: {id} has a variable {name} that its NEEDS does not name: add it there, or drop it")
+        }));
+    }
+    assert_none("the template's variables are those of NEEDS", &breaches);
+    Ok(())
+}
+
+#[test]
+fn a_role_allows_what_its_function_needs_and_nothing_else() -> Result<()> {
+    let mut breaches = Vec::new();
+    for (function, needs) in declared()? {
+        let id = &function.logical_id;
+        let needed = permissions(&function, &needs);
+        let given = function.policy.grants();
+        breaches.extend(needed.difference(&given).map(|(action, resource)| {
+            format!("template.yaml: the role of {id} does not allow {action} on {resource}: add it, or take it out of the function's NEEDS")
+        }));
+        breaches.extend(given.difference(&needed).map(|(action, resource)| {
+            format!("template.yaml: the role of {id} allows {action} on {resource}, which its NEEDS does not name: drop it, or add it there")
+        }));
+    }
+    assert_none("a role is its function's NEEDS, what its triggers take, and its log", &breaches);
+    Ok(())
+}
+
+/// Every function of the template with what its code says.
+fn declared() -> Result<Vec<(Function, platform::Needs)>> {
+    let registry = functions::registry();
+    let functions = Template::of_workspace()?.functions.into_iter();
+    functions
+        .map(|function| {
+            let lambda = registry.get(function.binary.as_str());
+            let lambda = lambda.ok_or_else(|| format!("{}: no such function", function.binary))?;
+            Ok((function, lambda.needs))
+        })
+        .collect()
+}
+
+fn permissions(function: &Function, needs: &platform::Needs) -> BTreeSet<(String, String)> {
+    let mut permissions = BTreeSet::new();
+    for grant in needs.grants {
+        let value = function.environment.get(grant.variable).cloned().unwrap_or_default();
+        for action in grant.actions {
+            let service = action.split(':').next().unwrap_or_default();
+            let index = grant.index.map(|index| format!("/index/{index}")).unwrap_or_default();
+            permissions.insert(((*action).to_owned(), template::arn_of(service, &value) + &index));
+        }
+    }
+    permissions.extend(function.events.iter().flat_map(taken));
+    let log = |group: &str| format!("arn:aws:logs:us-east-1:123456789012:log-group:{group}:*");
+    let log = log(function.log_group.as_deref().unwrap_or_default());
+    permissions.extend(["CreateLogStream", "PutLogEvents"].map(|verb| (format!("logs:{verb}"), log.clone())));
+    permissions
+}
+
+/// What Lambda does to a trigger's source in the function's name
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html>).
+fn taken(event: &Event) -> Vec<(String, String)> {
+    let (service, verbs, resource) = match event {
+        Event::Queue { queue, .. } => (
+            "sqs",
+            &["ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility"][..],
+            template::arn_of("sqs", queue),
+        ),
+        Event::Stream { table, .. } => (
+            "dynamodb",
+            &["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"][..],
+            format!("{}/stream/local", template::arn_of("dynamodb", table)),
+        ),
+        Event::Schedule { .. } => return Vec::new(),
+    };
+    verbs.iter().map(|verb| (format!("{service}:{verb}"), resource.clone())).collect()
+}
