@@ -11,8 +11,8 @@ use crate::service::Service;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InjectedFault {
-    /// The service as IAM calls it: `dynamodb`, `sqs`, `secretsmanager`, `ses`, `s3`.
-    pub service: String,
+    /// The service as IAM calls it.
+    pub service: Service,
     /// Only this operation (`GetItem`; of REST services the HTTP method). Every one without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
@@ -46,8 +46,8 @@ pub enum Effect {
 
 impl InjectedFault {
     /// That effect on every call to a service, by whomever.
-    pub fn on(service: &str, effect: Effect) -> Self {
-        Self { service: service.to_owned(), operation: None, function: None, effect, times: None }
+    pub fn on(service: Service, effect: Effect) -> Self {
+        Self { service, operation: None, function: None, effect, times: None }
     }
 
     /// Only on this operation.
@@ -66,7 +66,7 @@ impl InjectedFault {
 
     fn fits(&self, service: Service, operation: &str, function: Option<&str>) -> bool {
         self.times != Some(0)
-            && self.service == service.name()
+            && self.service == service
             && self.operation.as_deref().is_none_or(|only| only == operation)
             && (self.function.is_none() || self.function.as_deref() == function)
     }
@@ -118,9 +118,12 @@ mod tests {
     fn a_fault_meets_the_calls_it_names_and_no_more_than_its_times() {
         let faults = Faults::default();
         faults.set(vec![
-            InjectedFault::on("dynamodb", Effect::LatencyMs(5)),
-            InjectedFault::on("dynamodb", Effect::Throttle).operation("PutItem").times(1),
-            InjectedFault { function: Some("ops".to_owned()), ..InjectedFault::on("dynamodb", Effect::Deny) },
+            InjectedFault::on(Service::Dynamo, Effect::LatencyMs(5)),
+            InjectedFault::on(Service::Dynamo, Effect::Throttle).operation("PutItem").times(1),
+            InjectedFault {
+                function: Some("ops".to_owned()),
+                ..InjectedFault::on(Service::Dynamo, Effect::Deny)
+            },
         ]);
         let delay = Duration::from_millis(5);
         for (operation, function, met) in [

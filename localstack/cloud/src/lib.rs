@@ -30,4 +30,5 @@ pub use cloud::{Cloud, CloudError, make_data_dir};
 pub use fault::{Effect, InjectedFault};
 pub use iam::Permission;
 pub use mail::Mail;
+pub use service::Service;
 pub use template::{Template, TemplateError};

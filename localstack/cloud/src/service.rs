@@ -1,17 +1,28 @@
 //! Which service a request is for, and which operation it asks.
 
 use http::header;
+use serde::{Deserialize, Serialize};
 
 use crate::s3;
 use crate::wire::{Fault, Reply, Request};
 
 /// The services of the local cloud.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Service {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Service {
+    /// `DynamoDB` and its streams.
+    #[serde(rename = "dynamodb")]
     Dynamo,
+    /// SQS.
+    #[serde(rename = "sqs")]
     Sqs,
+    /// Secrets Manager.
+    #[serde(rename = "secretsmanager")]
     Secrets,
+    /// SES.
+    #[serde(rename = "ses")]
     Mail,
+    /// S3.
+    #[serde(rename = "s3")]
     S3,
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
-use cloud::Cloud;
+use cloud::{Cloud, InjectedFault};
 use http::{HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,6 +18,8 @@ use tokio::task::JoinSet;
 use super::{Gateway, event, plain};
 use crate::stop::Stop;
 
+/// A list of faults takes no more.
+const FAULTS_BYTES_MAX: usize = 64 * 1024;
 /// A client that has not sent its headers by then is let go.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(15);
 /// Requests under way get this long to finish when the server stops.
@@ -80,6 +83,7 @@ async fn answer(
 ) -> Response {
     match request.uri().path() {
         "/_local/mail" => mail(cloud, &request),
+        "/_local/faults" => faults(cloud, request).await,
         _ => gateway.answer(request, peer).await,
     }
 }
@@ -87,9 +91,7 @@ async fn answer(
 /// `GET /_local/mail?to=`: the mail sent so far, newest last. This endpoint exists in the local cloud only.
 fn mail(cloud: &Cloud, request: &http::Request<Incoming>) -> Response {
     if request.method() != Method::GET {
-        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "");
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
-        return response;
+        return not_allowed("GET");
     }
     let query = request.uri().query().unwrap_or_default();
     // A `+` in an address is a `+`: people paste addresses unescaped.
@@ -102,7 +104,39 @@ fn mail(cloud: &Cloud, request: &http::Request<Incoming>) -> Response {
             (StatusCode::INTERNAL_SERVER_ERROR, "[]".to_owned())
         }
     };
+    json(status, body)
+}
+
+/// `GET /_local/faults`: the faults in force. `PUT` puts a list of them in force, `DELETE` ends them all. This endpoint
+/// exists in the local cloud only.
+async fn faults(cloud: &Cloud, request: http::Request<Incoming>) -> Response {
+    match *request.method() {
+        Method::GET => {}
+        Method::DELETE => cloud.inject(Vec::new()),
+        Method::PUT => {
+            let body = Limited::new(request.into_body(), FAULTS_BYTES_MAX).collect().await;
+            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+            match serde_json::from_slice::<Vec<InjectedFault>>(&body) {
+                Ok(faults) => cloud.inject(faults),
+                Err(error) => {
+                    let detail = serde_json::json!({ "detail": format!("not a list of faults: {error}") });
+                    return json(StatusCode::UNPROCESSABLE_ENTITY, detail.to_string());
+                }
+            }
+        }
+        _ => return not_allowed("GET, PUT, DELETE"),
+    }
+    json(StatusCode::OK, serde_json::to_string(&cloud.faults()).unwrap_or_default())
+}
+
+fn json(status: StatusCode, body: String) -> Response {
     let mut response = plain(status, body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn not_allowed(allow: &'static str) -> Response {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     response
 }

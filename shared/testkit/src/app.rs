@@ -1,6 +1,9 @@
 //! An embedded cloud for one test, and the functions in it.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, http::Request};
 use cloud::{Cloud, Template};
@@ -61,14 +64,39 @@ impl Lab {
     /// # Panics
     /// When the template has no such function.
     pub fn boot(&self, binary: &str) -> Boot {
-        let function = self.template.function(binary);
-        let function =
-            function.unwrap_or_else(|| panic!("template.yaml has no function with the binary {binary}"));
+        let function = self.function(binary);
         Boot {
             vars: function.environment.clone().into_iter().collect(),
             aws: self.cloud.sdk_config_of(function),
             clock: self.clock.clone(),
         }
+    }
+
+    /// The variables that the template gives a function.
+    ///
+    /// # Panics
+    /// When the template has no such function.
+    pub fn environment(&self, binary: &str) -> &BTreeMap<String, String> {
+        &self.function(binary).environment
+    }
+
+    /// What a function's role allows and it has not used so far, as `dynamodb:Query on table/x/index/gsi1`. Writing
+    /// logs and taking from triggers is Lambda's to do.
+    ///
+    /// # Panics
+    /// When the template has no such function.
+    pub fn unused(&self, binary: &str) -> BTreeSet<String> {
+        let used = self.cloud.used(binary);
+        let unused = self.function(binary).policy.grants().into_iter().filter(|grant| !used.contains(grant));
+        unused
+            .filter(|(action, _)| !action.starts_with("logs:"))
+            .map(|(action, arn)| format!("{action} on {}", arn.rsplit(':').next().unwrap_or_default()))
+            .collect()
+    }
+
+    fn function(&self, binary: &str) -> &cloud::template::Function {
+        let function = self.template.function(binary);
+        function.unwrap_or_else(|| panic!("template.yaml has no function with the binary {binary}"))
     }
 
     /// Builds an HTTP function as the local cloud does.

@@ -6,4 +6,5 @@ mod app;
 mod request;
 
 pub use app::{App, Lab, START};
+pub use cloud::{Cloud, Effect, InjectedFault, Service};
 pub use request::{Answer, Call};

@@ -1,0 +1,90 @@
+//! What the function depends on fails, in every way, and comes back.
+
+use kernel::Role;
+use serde_json::json;
+use testkit::{App, Call, Effect, InjectedFault, Service};
+
+use crate::{
+    cast::Cast,
+    people::{PASSWORD, app, email, login, register},
+    rows::rows,
+};
+
+/// Every way in which a service fails a call.
+const EFFECTS: [Effect; 4] = [Effect::Throttle, Effect::Error, Effect::Deny, Effect::Reset];
+
+/// A read, a change, a login and a registration.
+fn calls(cast: &Cast, number: usize) -> [Call; 4] {
+    let password = json!({"email": email("vera"), "password": PASSWORD});
+    let name = format!("newcomer{number}");
+    let newcomer = json!({"email": email(&name), "username": name, "password": PASSWORD});
+    [
+        cast.call(Role::Member, "GET", "/api/v1/me"),
+        cast.call(Role::Member, "PATCH", "/api/v1/me").json(&json!({"username": format!("mona{number}")})),
+        cast.app.post("/api/v1/auth/login").json(&password),
+        cast.app.post("/api/v1/auth/register").json(&newcomer),
+    ]
+}
+
+fn inject(app: &App, faults: Vec<InjectedFault>) {
+    app.lab().cloud().inject(faults);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_fails_is_a_503_that_changes_nothing_and_passes() {
+    let cast = Cast::new().await;
+    for (number, effect) in EFFECTS.into_iter().enumerate() {
+        let before = rows(&cast.app).await;
+        inject(&cast.app, vec![InjectedFault::on(Service::Dynamo, effect)]);
+        for call in calls(&cast, number) {
+            let answer = call.await;
+            assert_eq!(answer.header("retry-after"), "1", "{effect:?}");
+            let problem = answer.problem(503);
+            assert_eq!(problem["type"], "urn:groundwork:problem:unavailable");
+            let text = problem.to_string();
+            assert!(!text.contains("dynamodb") && !text.contains("Exception"), "{text}");
+        }
+        inject(&cast.app, Vec::new());
+        assert_eq!(rows(&cast.app).await, before, "{effect:?} changed a row");
+        for call in calls(&cast, number) {
+            let answer = call.await;
+            assert!(answer.status.is_success(), "{effect:?}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_failure_is_not_seen_from_outside() {
+    let cast = Cast::new().await;
+    for (number, effect) in [Effect::Throttle, Effect::Error, Effect::Reset].into_iter().enumerate() {
+        for (place, call) in calls(&cast, number).into_iter().enumerate() {
+            inject(&cast.app, vec![InjectedFault::on(Service::Dynamo, effect).times(1)]);
+            let answer = call.await;
+            assert!(answer.status.is_success(), "{effect:?}, call {place}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_whose_answer_is_lost_is_made_once() {
+    let app = app().await;
+    let lost = InjectedFault::on(Service::Dynamo, Effect::LostAnswer).operation("TransactWriteItems");
+    inject(&app, vec![lost.times(1)]);
+    register(&app, "lena").await.expect(201);
+    login(&app, "lena").await.expect(200);
+    register(&app, "lena").await.expect(409);
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_that_cannot_be_read_any_more_are_used_as_last_known() {
+    let cast = Cast::new().await;
+    for (number, effect) in EFFECTS.into_iter().chain([Effect::LatencyMs(60_000)]).enumerate() {
+        // Beyond the time a secret is kept.
+        cast.app.lab().advance(std::time::Duration::from_mins(1));
+        inject(&cast.app, vec![InjectedFault::on(Service::Secrets, effect)]);
+        for call in calls(&cast, number) {
+            let answer = call.await;
+            assert!(answer.status.is_success(), "{effect:?}: {answer:?}");
+        }
+    }
+}
