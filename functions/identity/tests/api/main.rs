@@ -10,6 +10,7 @@ mod auth;
 mod bodies;
 mod cast;
 mod cookies;
+mod dates;
 mod events;
 mod forge;
 mod idempotency;

@@ -1,0 +1,111 @@
+//! When a token says that it was made, and up to when it is refused: clocks differ, and work takes time.
+
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::{
+    http::{HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+    orchestrator::HttpRequest,
+};
+use kernel::{Timestamp, id};
+use platform::{Boot, Clock};
+use serde_json::json;
+use testkit::{App, START};
+
+use crate::{
+    people::{app, login, person},
+    walk::claims,
+};
+
+/// How long each call to AWS takes, where time passes.
+const CALL: Duration = Duration::from_millis(10);
+
+/// AWS whose answers take their time.
+#[derive(Debug)]
+struct Slow {
+    aws: SharedHttpConnector,
+    clock: Clock,
+}
+
+impl HttpConnector for Slow {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.clock.advance(CALL);
+        self.aws.call(request)
+    }
+}
+
+/// The function once more, under another clock.
+async fn under(app: &App, clock: &Clock) -> App {
+    let build = async |boot: Boot| identity::function(Boot { clock: clock.clone(), ..boot }).await;
+    app.lab().http("identity", build).await
+}
+
+/// The function once more, under a clock that goes on with each call to AWS.
+async fn slow(app: &App) -> (App, Clock) {
+    let clock = app.lab().clock().clone();
+    let build = async |boot: Boot| {
+        let (aws, clock) = (boot.aws.http_client().unwrap(), boot.clock.clone());
+        let client = http_client_fn(move |settings, components| {
+            let aws = aws.http_connector(settings, components);
+            SharedHttpConnector::new(Slow { aws, clock: clock.clone() })
+        });
+        identity::function(Boot { aws: boot.aws.to_builder().http_client(client).build(), ..boot }).await
+    };
+    (app.lab().http("identity", build).await, clock)
+}
+
+fn made_at(access: &str) -> Timestamp {
+    id::made_at(claims(access)["jti"].as_str().unwrap().parse().unwrap())
+}
+
+/// A refresh on a function whose clock is ahead, and then the end of the session on one whose clock is behind.
+#[tokio::test]
+async fn the_end_of_a_session_covers_the_tokens_of_a_clock_that_is_ahead() {
+    for way in ["logout", "delete", "reuse"] {
+        let app = app().await;
+        let ann = person(&app, "ann").await;
+        let ahead = under(&app, &Clock::manual(START + Duration::from_millis(1))).await;
+        let refresh = async |app: &App, token: &str| {
+            let body = json!({"refresh_token": token});
+            app.post("/api/v1/auth/refresh").json(&body).await
+        };
+        let second = refresh(&ahead, &ann.refresh).await.expect(200).json();
+        let third = refresh(&ahead, second["refresh_token"].as_str().unwrap()).await.expect(200).json();
+        let access = third["access_token"].as_str().unwrap();
+        assert!(made_at(access) > START);
+
+        match way {
+            "logout" => {
+                let body = json!({"refresh_token": third["refresh_token"]});
+                app.post("/api/v1/auth/logout").json(&body).await.expect(204);
+            }
+            "delete" => {
+                let path = format!("/api/v1/me/sessions/{}", claims(access)["sid"].as_str().unwrap());
+                app.delete(path).bearer(access).await.expect(204);
+            }
+            _ => {
+                refresh(&app, &ann.refresh).await.problem(401);
+            }
+        }
+
+        app.lab().advance(Duration::from_secs(5));
+        let refused = app.get("/api/v1/me").bearer(access).await;
+        assert_eq!(refused.status, 401, "{way}");
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_dated_when_they_are_made_and_not_when_they_were_asked_for() {
+    let app = app().await;
+    person(&app, "ann").await;
+    let (slow, clock) = slow(&app).await;
+
+    // Both read some items before they decide, and each read is a call.
+    let asked_at = clock.now();
+    let tokens = login(&slow, "ann").await.expect(200).json();
+    assert!(made_at(tokens["access_token"].as_str().unwrap()) >= asked_at + 4 * CALL, "a login");
+
+    let asked_at = clock.now();
+    let body = json!({"refresh_token": tokens["refresh_token"]});
+    let tokens = slow.post("/api/v1/auth/refresh").json(&body).await.expect(200).json();
+    assert!(made_at(tokens["access_token"].as_str().unwrap()) >= asked_at + 3 * CALL, "a refresh");
+}
