@@ -263,7 +263,8 @@ mod tests {
         for (found, told) in [(1, 1), (99, 99), (100, 100), (101, 101), (500, 101)] {
             let faults = faults(&unknown(found));
             assert_eq!(faults.len(), told, "{found}");
-            let is_cut = faults.last().is_some_and(|(at, what)| at.is_empty() && what.contains("more faults"));
+            let is_cut =
+                faults.last().is_some_and(|(at, what)| at.is_empty() && what.contains("more faults"));
             assert_eq!(is_cut, found > 100, "{found}");
         }
     }

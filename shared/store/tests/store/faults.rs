@@ -1,0 +1,153 @@
+//! A database that is slow, silent or in conflict.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use aws_smithy_runtime_api::client::{
+    http::{HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse},
+};
+use aws_smithy_types::body::SdkBody;
+use aws_types::SdkConfig;
+use kernel::Error;
+use serde_json::{Value, json};
+use store::{Change, Entity as _, Store};
+
+use crate::note::{Note, actor, store_over, table};
+
+/// What one operation is answered with in place of the cloud's answer.
+#[derive(Clone, Debug)]
+enum Fault {
+    Silence,
+    Answer(u16, Value),
+}
+
+#[derive(Debug)]
+struct Connector {
+    aws: SharedHttpConnector,
+    operation: &'static str,
+    fault: Fault,
+    times: u32,
+    calls: Arc<AtomicU32>,
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        if !target.ends_with(self.operation) || self.calls.fetch_add(1, Ordering::SeqCst) >= self.times {
+            return self.aws.call(request);
+        }
+        match &self.fault {
+            Fault::Silence => HttpConnectorFuture::new(std::future::pending()),
+            Fault::Answer(status, body) => {
+                let body = SdkBody::from(body.to_string());
+                HttpConnectorFuture::ready(Ok(HttpResponse::new((*status).try_into().unwrap(), body)))
+            }
+        }
+    }
+}
+
+/// The same configuration, under which an operation fails the first `times`; and how often it was called.
+fn failing(
+    operation: &'static str,
+    fault: Fault,
+    times: u32,
+) -> (impl Fn(SdkConfig) -> SdkConfig, Arc<AtomicU32>) {
+    let calls = Arc::<AtomicU32>::default();
+    let counted = Arc::clone(&calls);
+    let over = move |config: SdkConfig| {
+        let (aws, fault, calls) = (config.http_client().unwrap(), fault.clone(), Arc::clone(&counted));
+        let client = http_client_fn(move |settings, components| {
+            let aws = aws.http_connector(settings, components);
+            let (fault, calls) = (fault.clone(), Arc::clone(&calls));
+            SharedHttpConnector::new(Connector { aws, operation, fault, times, calls })
+        });
+        config.to_builder().http_client(client).build()
+    };
+    (over, calls)
+}
+
+fn cancelled(reasons: &[&str]) -> Fault {
+    let reasons: Vec<Value> = reasons.iter().map(|code| json!({"Code": code})).collect();
+    let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    Fault::Answer(400, json!({"__type": kind, "Message": "cancelled", "CancellationReasons": reasons}))
+}
+
+fn create(name: &str) -> Change {
+    Change::new("note.create", "note", name)
+        .create(&Note::new(name, ""), Error::conflict("exists", "it exists"))
+}
+
+async fn exists(store: &Store, name: &str) -> bool {
+    store.get_consistent::<Note>(&Note::key_of(name)).await.unwrap().is_some()
+}
+
+/// Time passes only while everybody waits.
+#[tokio::test(start_paused = true)]
+async fn a_transaction_that_collides_is_tried_eight_times() {
+    for (reasons, times, outcome, tries) in [
+        (["TransactionConflict", "None"], 3, "done", 4),
+        (["None", "TransactionConflict"], 7, "done", 8),
+        (["TransactionConflict", "None"], 8, "unavailable", 8),
+        (["ConditionalCheckFailed", "TransactionConflict"], 1, "exists", 1),
+        (["ConditionalCheckFailed", "None"], 1, "exists", 1),
+        (["ThrottlingError", "None"], 1, "unavailable", 1),
+    ] {
+        let (over, calls) = failing("TransactWriteItems", cancelled(&reasons), times);
+        let (store, _cloud) = store_over(over);
+        let found = match store.commit(&actor(), create("n")).await {
+            Ok(()) => "done",
+            Err(Error::Conflict { rule, .. }) => rule,
+            Err(Error::Unavailable { .. }) => "unavailable",
+            Err(error) => panic!("{error}"),
+        };
+        assert_eq!((found, calls.load(Ordering::SeqCst)), (outcome, tries), "{reasons:?} {times} times");
+        assert_eq!(exists(&store, "n").await, outcome == "done");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_batch_leaves_unread_is_asked_for_again_and_not_for_ever() {
+    for (times, is_read, tries) in [(3, true, 4), (7, true, 8), (8, false, 8)] {
+        let key = json!({"pk": {"S": "board#b"}, "sk": {"S": "note#n"}});
+        let left = json!({"Responses": {}, "UnprocessedKeys": {table(): {"Keys": [key]}}});
+        let (over, calls) = failing("BatchGetItem", Fault::Answer(200, left), times);
+        let (store, _cloud) = store_over(over);
+        store.commit(&actor(), create("n")).await.unwrap();
+
+        let before = tokio::time::Instant::now();
+        let read = store.get_many::<Note>(&[Note::key_of("n")]).await;
+
+        match read {
+            Ok(notes) => assert!(is_read && notes.len() == 1),
+            Err(error) => assert!(!is_read && matches!(error, Error::Unavailable { .. }), "{error}"),
+        }
+        assert_eq!(calls.load(Ordering::SeqCst), tries);
+        assert!(before.elapsed() > Duration::ZERO, "it waits in between");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_database_that_says_nothing_is_given_up_after_three_seconds() {
+    for (operation, times, is_answered) in
+        [("GetItem", 1, true), ("GetItem", 9, false), ("TransactWriteItems", 1, true), ("Query", 9, false)]
+    {
+        let (over, _) = failing(operation, Fault::Silence, times);
+        let (store, _cloud) = store_over(over);
+        let call = async {
+            match operation {
+                "GetItem" => store.ping(Note::TABLE).await,
+                "Query" => store.all(&Note::all()).await.map(|_| ()),
+                _ => store.commit(&actor(), create("n")).await,
+            }
+        };
+        let outcome = tokio::time::timeout(Duration::from_millis(3100), call).await.expect("in time");
+        assert_eq!(outcome.is_ok(), is_answered, "{operation} {times}");
+        assert!(outcome.is_ok() || matches!(outcome, Err(Error::Unavailable { .. })));
+    }
+}
