@@ -1,6 +1,9 @@
 //! Logs: one JSON line per event, secrets and personal data masked.
 
-use std::io::{self, Write};
+use std::{
+    error::Error,
+    io::{self, Write},
+};
 
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
@@ -19,6 +22,12 @@ pub fn init(level: &str) {
         .finish();
     // A second subscriber is refused; the first one stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// An error with everything that is behind it: `unavailable: read a secret: no connection`.
+pub fn causes(error: &dyn Error) -> String {
+    std::iter::successors(error.source(), |cause| (*cause).source())
+        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Makes writers that mask each line on its way to the one inside.
@@ -74,6 +83,23 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn the_causes_are_told_with_the_error() {
+        let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, "no connection");
+        let unavailable = || kernel::Error::unavailable("read a secret", refused());
+        let told = "unavailable: read a secret: no connection";
+        let cases: [(Box<dyn Error>, &str); 4] = [
+            (Box::new(refused()), "no connection"),
+            (Box::new(unavailable()), told),
+            // Transparent: its own text is the first link only.
+            (Box::new(crate::BootError::from(unavailable())), told),
+            (Box::new(kernel::Error::NotFound("secret value")), "no such secret value"),
+        ];
+        for (error, text) in cases {
+            assert_eq!(causes(&*error), text);
         }
     }
 
