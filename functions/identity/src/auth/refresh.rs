@@ -47,7 +47,7 @@ pub(crate) async fn refresh(
     headers: HeaderMap,
     Json(input): Json<Refresh>,
 ) -> Result<Response> {
-    let presented = presented(&app, &headers, input.refresh_token)?;
+    let presented = presented(&app, &headers, input.refresh_token).await?;
     for _ in 0..TRIES {
         match exchange(&app, &public, &presented).await {
             Err(Error::InProgress { .. }) => {}
@@ -75,7 +75,9 @@ async fn exchange(app: &App, public: &Public, presented: &RefreshToken) -> Resul
     user.require_active()?;
     let (membership, role) =
         place.map_err(|error| if matches!(error, Error::NotFound(_)) { over() } else { error })?;
-    match refresh::rotate(&session.family, presented, &app.refresh_keys, &kid, now) {
+    // Another instance may have rotated the family to a key that this one has not seen.
+    let keys = app.refresh_keys.knowing(Some(&session.family.hash_kid)).await;
+    match refresh::rotate(&session.family, presented, &keys, &kid, now) {
         Decision::Rotate { successor, next } => {
             let next = Session { family: *next, ..session.value.clone() };
             let change = Change::new("session.refresh", "session", session.id())
@@ -98,15 +100,28 @@ async fn exchange(app: &App, public: &Public, presented: &RefreshToken) -> Resul
 }
 
 /// The token of the body, or that of the cookie with its CSRF token.
-pub(crate) fn presented(app: &App, headers: &HeaderMap, body: Option<String>) -> Result<RefreshToken, Error> {
+pub(crate) async fn presented(
+    app: &App,
+    headers: &HeaderMap,
+    body: Option<String>,
+) -> Result<RefreshToken, Error> {
     if let Some(text) = body {
-        return app.refresh_keys.parse(&text).map_err(|_| over());
+        return parse(app, &text).await;
     }
     let text = cookie::read(headers, cookie::REFRESH)
         .ok_or_else(|| Error::invalid("/refresh_token", "is required unless the session is in cookies"))?;
-    let token = app.refresh_keys.parse(text).map_err(|_| over())?;
+    let token = parse(app, text).await?;
     check_csrf(&app.edge, headers, token.family())?;
     Ok(token)
+}
+
+/// Reads a token's text.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when it is none of ours.
+pub(crate) async fn parse(app: &App, text: &str) -> Result<RefreshToken, Error> {
+    let keys = app.refresh_keys.knowing(refresh::kid_of(text).as_ref()).await;
+    keys.parse(text).map_err(|_| over())
 }
 
 /// The session of a token.

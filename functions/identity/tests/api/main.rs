@@ -20,6 +20,7 @@ mod mail;
 mod mailbox;
 mod matrix;
 mod members;
+mod new_keys;
 mod password;
 mod people;
 mod races;
