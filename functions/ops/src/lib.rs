@@ -3,8 +3,8 @@
 //! Everything here is public: what watches over the service has no account in it. So nothing here tells names,
 //! addresses or causes; those stand in the log.
 //!
-//! Needs: `IDENTITY_TABLE`, `EPHEMERAL_TABLE`, `AUDIT_TABLE` (get an item), `VERIFICATION_KEYS_SECRET` and
-//! `APP_KEYS_SECRET` (read), `PUBLIC_URL`, `ALLOWED_ORIGINS`.
+//! Needs: `IDENTITY_TABLE`, `EPHEMERAL_TABLE`, `AUDIT_TABLE`, `OUTBOX_TABLE` (get an item), `VERIFICATION_KEYS_SECRET`
+//! and `APP_KEYS_SECRET` (read), `PUBLIC_URL`, `ALLOWED_ORIGINS`.
 
 mod app;
 mod asset;
@@ -22,9 +22,10 @@ pub use app::App;
 /// Builds the HTTP function.
 ///
 /// # Errors
-/// [`BootError`] for configuration, secrets and dependencies.
+/// [`BootError`] for its configuration.
+#[expect(clippy::unused_async, reason = "every function is built like this")]
 pub async fn function(boot: Boot) -> Result<Function, BootError> {
-    let app = App::new(&boot).await?;
+    let app = App::new(&boot)?;
     let edge = app.edge.clone();
     Ok(Function::Http(platform::http::surround(&edge, router().with_state(app))))
 }
