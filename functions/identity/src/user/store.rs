@@ -115,9 +115,3 @@ pub(crate) async fn require(store: &Store, id: UserId) -> Result<Stored<User>> {
     let user = store.get_consistent(&User::key_of(id)).await?;
     user.ok_or_else(|| Error::Unauthenticated("the account no longer exists".into()))
 }
-
-/// The accounts of one page of a list, in its order; those that were erased are left out.
-pub(crate) async fn find_many(store: &Store, ids: impl Iterator<Item = UserId>) -> Result<Vec<Stored<User>>> {
-    let keys: Vec<Key> = ids.map(User::key_of).collect();
-    store.get_many(&keys).await
-}
