@@ -94,7 +94,7 @@ pub(crate) fn create_with_tenant(change: Change, user: &User) -> Result<Change, 
         created_at: user.created_at,
         updated_at: user.created_at,
     };
-    Ok(user::store::create(change, user)
+    Ok(user::store::create(change, user)?
         .create(&tenant, Error::internal("create a tenant", "its id exists"))
         .create(&membership, Error::internal("create a membership", "it exists")))
 }
