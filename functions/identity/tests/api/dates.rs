@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::{
-    http::{HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
-    orchestrator::HttpRequest,
-};
 use kernel::{Timestamp, id};
 use platform::{Boot, Clock};
 use serde_json::json;
@@ -14,24 +10,11 @@ use testkit::{App, START};
 use crate::{
     people::{app, login, person},
     walk::claims,
+    wire::wired,
 };
 
 /// How long each call to AWS takes, where time passes.
 const CALL: Duration = Duration::from_millis(10);
-
-/// AWS whose answers take their time.
-#[derive(Debug)]
-struct Slow {
-    aws: SharedHttpConnector,
-    clock: Clock,
-}
-
-impl HttpConnector for Slow {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.clock.advance(CALL);
-        self.aws.call(request)
-    }
-}
 
 /// The function once more, under another clock.
 async fn under(app: &App, clock: &Clock) -> App {
@@ -42,15 +25,12 @@ async fn under(app: &App, clock: &Clock) -> App {
 /// The function once more, under a clock that goes on with each call to AWS.
 async fn slow(app: &App) -> (App, Clock) {
     let clock = app.lab().clock().clone();
-    let build = async |boot: Boot| {
-        let (aws, clock) = (boot.aws.http_client().unwrap(), boot.clock.clone());
-        let client = http_client_fn(move |settings, components| {
-            let aws = aws.http_connector(settings, components);
-            SharedHttpConnector::new(Slow { aws, clock: clock.clone() })
-        });
-        identity::function(Boot { aws: boot.aws.to_builder().http_client(client).build(), ..boot }).await
-    };
-    (app.lab().http("identity", build).await, clock)
+    let moved = clock.clone();
+    let slow = wired(app, move |_| {
+        moved.advance(CALL);
+        None
+    });
+    (slow.await, clock)
 }
 
 fn made_at(access: &str) -> Timestamp {

@@ -30,3 +30,4 @@ mod sessions;
 mod tenants;
 mod users;
 mod walk;
+mod wire;

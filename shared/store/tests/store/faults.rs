@@ -15,8 +15,9 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
 use kernel::Error;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{Change, Entity as _, Store};
+use store::{Change, Entity, Key, Store, Table, ephemeral};
 
 use crate::note::{Note, actor, store_over, table};
 
@@ -156,4 +157,50 @@ async fn a_database_that_says_nothing_is_given_up_after_three_seconds() {
         assert_eq!(outcome.is_ok(), is_answered, "{operation} {times}");
         assert!(outcome.is_ok() || matches!(outcome, Err(Error::Unavailable { .. })));
     }
+}
+
+/// Something that is counted.
+#[derive(Debug, Serialize, Deserialize)]
+struct Counter {
+    n: u32,
+}
+
+impl Counter {
+    fn key_of() -> Key {
+        Key::new("counter", "counter")
+    }
+
+    fn next(old: Option<&Self>) -> Self {
+        Self { n: old.map_or(0, |old| old.n) + 1 }
+    }
+}
+
+impl Entity for Counter {
+    const KIND: &'static str = "counter";
+    const TABLE: Table = ephemeral::TABLE;
+
+    fn key(&self) -> Key {
+        Self::key_of()
+    }
+}
+
+#[tokio::test]
+async fn an_update_is_made_of_what_others_have_written_or_not_at_all() {
+    let lost = json!({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"});
+    for (times, is_written) in [(0, true), (1, true), (19, true), (20, false)] {
+        let (over, calls) = failing("PutItem", Fault::Answer(400, lost.clone()), times);
+        let (store, _cloud) = store_over(over);
+        let update = store.update_ephemeral(&Counter::key_of(), |old| Ok(Counter::next(old))).await;
+        assert_eq!(update.is_ok(), is_written, "{times}");
+        assert!(is_written || matches!(update, Err(Error::TooManyRequests { .. })));
+        assert_eq!(calls.load(Ordering::SeqCst), (times + 1).min(20));
+    }
+
+    let (store, _cloud) = store_over(|config| config);
+    let key = Counter::key_of();
+    let updates = (0..8).map(|_| store.update_ephemeral(&key, |old| Ok(Counter::next(old))));
+    assert!(futures_util::future::join_all(updates).await.iter().all(Result::is_ok));
+    let refused = store.update_ephemeral(&key, |_: Option<&Counter>| Err(Error::NotFound("reason"))).await;
+    assert!(matches!(refused, Err(Error::NotFound("reason"))));
+    assert_eq!(store.get_consistent::<Counter>(&key).await.unwrap().unwrap().n, 8);
 }
