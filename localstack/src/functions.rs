@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cloud::{Cloud, Template};
 use futures_util::future::{BoxFuture, FutureExt as _};
-use platform::{Boot, BootError, Clock, Function, Needs};
+use platform::{Boot, BootError, Clock, Function, Needs, telemetry::causes};
 
 use crate::invoke::{Functions, Loaded};
 
@@ -62,7 +62,7 @@ pub enum LoadError {
         binary: String,
     },
     /// It does not start.
-    #[error("{function} cannot start: {source}")]
+    #[error("{function} cannot start: {}", causes(source))]
     Boot {
         /// The function's logical id.
         function: String,
@@ -112,7 +112,17 @@ pub async fn load(cloud: &Cloud, template: &Template) -> Result<Functions, LoadE
 mod tests {
     use std::collections::BTreeSet;
 
+    use kernel::Error;
+
     use super::*;
+
+    #[test]
+    fn a_function_that_does_not_start_says_why() {
+        let source = Error::unavailable("read a secret", "no connection").into();
+        let error = LoadError::Boot { function: "IdentityFunction".to_owned(), source };
+        let text = "IdentityFunction cannot start: unavailable: read a secret: no connection";
+        assert_eq!(error.to_string(), text);
+    }
 
     #[test]
     fn the_registry_is_the_template() {

@@ -3,12 +3,11 @@
 use std::io::{Error, ErrorKind, Result, Write as _};
 use std::path::Path;
 
+pub(crate) use identity::bootstrap::EMAIL;
 use identity::bootstrap::Operator;
 use kernel::Secret;
 use serde::{Deserialize, Serialize};
 
-/// The account made on the first start.
-pub(crate) const EMAIL: &str = "operator@localhost";
 /// Where its credentials are kept, in the data folder.
 pub(crate) const FILE: &str = "operator.json";
 

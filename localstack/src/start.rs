@@ -10,6 +10,7 @@ use std::time::Duration;
 use cloud::{Cloud, CloudError, Template, TemplateError, template};
 use platform::BootError;
 use platform::config::{ConfigError, Vars};
+use platform::telemetry::causes;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -70,7 +71,7 @@ pub enum StartError {
     #[error(transparent)]
     Trigger(#[from] TriggerError),
     /// The operator's account cannot be made.
-    #[error("the operator's account cannot be made: {0}")]
+    #[error("the operator's account cannot be made: {}", causes(.0))]
     Operator(BootError),
     /// The system refused something a server needs.
     #[error("the system refused: {0}")]

@@ -4,7 +4,13 @@ use std::str::FromStr;
 
 use axum::extract::FromRef;
 use kernel::{Error, Result, Timestamp};
-use platform::{Boot, BootError, Edge, config::Reader, edge::EdgeConfig, keyring::AppKeys};
+use platform::{
+    Boot, BootError, Edge,
+    config::Reader,
+    edge::{APP_KEYS_SECRET, EdgeConfig},
+    kept::Kept,
+    keyring::AppKeys,
+};
 
 use crate::{
     TABLES, hashing::Hasher, keys::Publishing, password::hash::Peppers, refresh::RefreshKeys,
@@ -40,7 +46,8 @@ impl FromStr for IdpMode {
 pub struct App {
     pub(crate) edge: Edge,
     pub(crate) signing: SigningKeys,
-    pub(crate) refresh_keys: RefreshKeys,
+    pub(crate) mail_keys: Kept<AppKeys>,
+    pub(crate) refresh_keys: Kept<RefreshKeys>,
     pub(crate) hasher: Hasher,
     pub(crate) publishing: Publishing,
     pub(crate) started_at: Timestamp,
@@ -65,11 +72,15 @@ impl App {
         let edge = Edge::new(boot, config, &[&signing_secret, &pepper_secret]).await?;
         let verification_secret = edge.config().verification_keys_secret.clone();
         let signing = SigningKeys::new(edge.secrets().clone(), signing_secret, verification_secret);
-        let (peppers, ()) =
-            futures_util::try_join!(read_peppers(&edge, &pepper_secret), ensure(&signing, &edge))?;
+        let (secrets, app_keys_secret) = (edge.secrets(), &edge.config().app_keys_secret);
+        let (peppers, ()) = futures_util::try_join!(
+            Kept::<Peppers>::load(secrets, "PEPPER_SECRET", &pepper_secret),
+            ensure(&signing, &edge)
+        )?;
         edge.verifier().warm().await?;
         Ok(Self {
-            refresh_keys: RefreshKeys::from(edge.app_keys()),
+            mail_keys: Kept::load(secrets, APP_KEYS_SECRET, app_keys_secret).await?,
+            refresh_keys: Kept::load(secrets, APP_KEYS_SECRET, app_keys_secret).await?,
             hasher: Hasher::new(peppers),
             publishing,
             started_at: edge.clock().now(),
@@ -77,10 +88,6 @@ impl App {
             signing,
             idp_mode,
         })
-    }
-
-    pub(crate) fn app_keys(&self) -> &AppKeys {
-        self.edge.app_keys()
     }
 
     /// Requires that people may log in by password here.
@@ -99,12 +106,6 @@ impl App {
 
 async fn ensure(signing: &SigningKeys, edge: &Edge) -> Result<(), BootError> {
     Ok(signing.ensure(edge.clock().now()).await?)
-}
-
-async fn read_peppers(edge: &Edge, secret: &str) -> Result<Peppers, BootError> {
-    let text = edge.secrets().get(secret).await?;
-    Peppers::from_json(text.expose())
-        .map_err(|fault| BootError::Secret { name: "PEPPER_SECRET", fault: fault.to_string() })
 }
 
 impl FromRef<App> for Edge {

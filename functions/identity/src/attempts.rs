@@ -1,4 +1,4 @@
-//! Failed logins, counted in the ephemeral table: per account and client network exactly, per account roughly.
+//! Failed logins, counted in the ephemeral table: per account and client network, and per account.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -6,7 +6,7 @@ use kernel::{
     Error, Result, Timestamp,
     id::{Id as _, UserId},
 };
-use platform::{Edge, http::RequestInfo};
+use platform::{Edge, http::RequestInfo, telemetry::causes};
 use serde::{Deserialize, Serialize};
 use store::{Entity, Key, Store, Stored, Table, ephemeral};
 
@@ -16,9 +16,6 @@ use crate::{
     login_event::KnownDevice,
     user::User,
 };
-
-/// How often a counter that others write at the same time is tried.
-const TRIES: u32 = 20;
 
 /// One attempt to log in to an account, from one network. Both are pseudonyms: an e-mail address that has no
 /// account is counted like one that has.
@@ -101,19 +98,11 @@ impl Attempt {
     /// # Errors
     /// [`Error::TooManyRequests`] while the pair is locked.
     pub(crate) async fn admit(&self, store: &Store) -> Result<()> {
-        let key = pair_key(&self.account, &self.network);
-        for _ in 0..TRIES {
-            let old: Option<Stored<Pair>> = store.get_consistent(&key).await?;
-            match lockout::admit(old.as_ref().map(|old| &old.value.counter), self.now) {
-                Admission::Wait { retry_after } => return Err(Error::TooManyRequests { retry_after }),
-                Admission::Go { next } => {
-                    if store.put_ephemeral(&self.pair(next), old.as_ref()).await?.is_some() {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-        Err(Error::TooManyRequests { retry_after: Duration::from_secs(1) })
+        let decide = |old: Option<&Pair>| match lockout::admit(old.map(|old| &old.counter), self.now) {
+            Admission::Wait { retry_after } => Err(Error::TooManyRequests { retry_after }),
+            Admission::Go { next } => Ok(self.pair(next)),
+        };
+        store.update_ephemeral(&pair_key(&self.account, &self.network), decide).await
     }
 
     /// How long a login is held back because many others of the account failed. A known device never is.
@@ -132,24 +121,21 @@ impl Attempt {
     }
 
     /// Notes that the password was wrong; the fifth time locks the pair.
+    ///
+    /// # Errors
+    /// [`Error::TooManyRequests`] for a failure that could not be counted: nobody may learn from it.
     pub(crate) async fn failed(&self, store: &Store) -> Result<()> {
-        let key = pair_key(&self.account, &self.network);
-        for _ in 0..TRIES {
-            let old: Option<Stored<Pair>> = store.get_consistent(&key).await?;
-            let next = lockout::after_failure(old.as_ref().map(|old| &old.value.counter), self.now);
-            if store.put_ephemeral(&self.pair(next), old.as_ref()).await?.is_some() {
-                break;
-            }
-        }
-        let old: Option<Stored<Anywhere>> = store.get_consistent(&account_key(&self.account)).await?;
-        let failures = old.as_ref().filter(|old| self.now < old.window_ends).map_or(0, |old| old.failures);
-        let next = Anywhere {
-            account: self.account.clone(),
-            failures: failures.saturating_add(1),
-            window_ends: self.now + lockout::WINDOW,
+        let count = async {
+            let pair = |old: Option<&Pair>| {
+                Ok(self.pair(lockout::after_failure(old.map(|old| &old.counter), self.now)))
+            };
+            store.update_ephemeral(&pair_key(&self.account, &self.network), pair).await?;
+            let anywhere = |old: Option<&Anywhere>| Ok(self.anywhere(old));
+            store.update_ephemeral(&account_key(&self.account), anywhere).await
         };
-        // Of failures at the same moment one may go uncounted: this counter only slows strangers down.
-        store.put_ephemeral(&next, old.as_ref()).await.map(|_| ())
+        count.await.inspect_err(|error| {
+            tracing::warn!(error = causes(error), "a wrong password could not be counted");
+        })
     }
 
     /// Forgets the pair's failures after a success.
@@ -158,6 +144,15 @@ impl Attempt {
         match old {
             Some(old) => store.delete_ephemeral(&old).await,
             None => Ok(()),
+        }
+    }
+
+    fn anywhere(&self, old: Option<&Anywhere>) -> Anywhere {
+        let failures = old.filter(|old| self.now < old.window_ends).map_or(0, |old| old.failures);
+        Anywhere {
+            account: self.account.clone(),
+            failures: failures.saturating_add(1),
+            window_ends: self.now + lockout::WINDOW,
         }
     }
 
@@ -200,18 +195,14 @@ const MAILS_MAX: u32 = 3;
 /// [`Error::TooManyRequests`] when it has had enough for now.
 pub(crate) async fn spend_mail(edge: &Edge, email: &Email, now: Timestamp) -> Result<()> {
     let account = edge.pseudonym(email.as_str());
-    for _ in 0..TRIES {
-        let old: Option<Stored<MailBudget>> = edge.store().get_consistent(&mail_key(&account)).await?;
-        let current = old.as_ref().filter(|old| now < old.window_ends);
+    let decide = |old: Option<&MailBudget>| {
+        let current = old.filter(|old| now < old.window_ends);
         let (sent, window_ends) =
             current.map_or((0, now + lockout::WINDOW), |current| (current.sent, current.window_ends));
         if sent >= MAILS_MAX {
             return Err(Error::TooManyRequests { retry_after: window_ends.since(now) });
         }
-        let next = MailBudget { account: account.clone(), sent: sent + 1, window_ends };
-        if edge.store().put_ephemeral(&next, old.as_ref()).await?.is_some() {
-            return Ok(());
-        }
-    }
-    Err(Error::TooManyRequests { retry_after: Duration::from_secs(1) })
+        Ok(MailBudget { account: account.clone(), sent: sent + 1, window_ends })
+    };
+    edge.store().update_ephemeral(&mail_key(&account), decide).await
 }

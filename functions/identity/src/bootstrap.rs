@@ -12,6 +12,12 @@ use crate::{
     user::{self, User},
 };
 
+/// The operator's e-mail address in the local cloud. Nobody can register it.
+pub const EMAIL: &str = "operator@localhost";
+
+/// The operator's username. Nobody else can take it.
+pub const USERNAME: &str = "operator";
+
 /// The operator's credentials, known only at the moment the account is made.
 #[derive(Debug)]
 pub struct Operator {
@@ -51,7 +57,7 @@ async fn create(app: &App, email: Email, operator: &Operator) -> Result<()> {
         .parse()
         .map_err(|error| Error::internal("make the operator", format!("{error}")))?;
     let username =
-        "operator".parse().map_err(|error| Error::internal("make the operator", format!("{error}")))?;
+        USERNAME.parse().map_err(|error| Error::internal("make the operator", format!("{error}")))?;
     let now = app.edge.clock().now();
     let password = app.hasher.hash(password).await?;
     let user = register::new_user(email, username, password, now);

@@ -4,7 +4,7 @@
 //! can ask again.
 
 use kernel::{Error, Result, Role, revocation::Subject};
-use platform::ids;
+use platform::{ids, telemetry::causes};
 use store::{Actor, Change, Entity, Key, Query, Store, Stored};
 
 use crate::{
@@ -72,7 +72,7 @@ impl<'a> Erasure<'a> {
         // What was written at the same moment, by a login or by somebody who made them a member. It is out of reach
         // already; should this fail, its time to live removes what there is of a person in it.
         if let Err(error) = self.clear().await {
-            tracing::warn!(%error, "an erased account may have left traces");
+            tracing::warn!(error = causes(&error), "an erased account may have left traces");
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use kernel::{
     Secret, Timestamp,
     id::{self, Id as _, MailTokenId, UserId},
 };
-use platform::keyring::{AppKeys, KeyedHash, Kid, token_bytes, token_text};
+use platform::keyring::{AppKeys, KeyedHash, Kid, token_bytes, token_kid, token_text};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
@@ -89,6 +89,11 @@ impl Purpose {
             Self::ResetPassword => b"reset_password",
         }
     }
+}
+
+/// The application key that a token says it was made with.
+pub fn kid_of(text: &str) -> Option<Kid> {
+    token_kid(PREFIX, text)
 }
 
 impl MailToken {

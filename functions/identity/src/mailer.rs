@@ -12,11 +12,12 @@ use kernel::{Error, Result};
 use platform::{
     Boot, BootError, Clock, Function, Grant, Needs,
     config::Reader,
-    edge::{PublicUrl, read_app_keys, read_tables},
+    edge::{APP_KEYS_SECRET, PublicUrl, read_app_keys, read_tables},
     function::failed_messages,
     keyring::AppKeys,
     mail::{Mailer, Sender},
     secrets::Secrets,
+    telemetry::causes,
 };
 use store::{SealingKey, Store, Stored};
 use tracing::Instrument as _;
@@ -26,8 +27,6 @@ use crate::{
     mail_token::{MailToken, PresentedMailToken, Purpose, store::MailJob},
     user::User,
 };
-
-const APP_KEYS_SECRET: &str = "APP_KEYS_SECRET";
 
 /// What the function needs.
 pub const NEEDS: Needs = Needs {
@@ -90,8 +89,9 @@ impl Desk {
 
     /// Works through a batch; answers the messages that should come again. What never succeeds ends as a dead letter.
     async fn answer(&self, event: SqsEvent) -> SqsBatchResponse {
-        let keys =
-            self.app_keys().await.inspect_err(|error| tracing::error!(%error, "no keys to make tokens with"));
+        let keys = self.app_keys().await.inspect_err(|error| {
+            tracing::error!(error = causes(error), "no keys to make tokens with");
+        });
         let Ok(keys) = keys else {
             return failed_messages(event.records.into_iter().filter_map(|message| message.message_id));
         };
@@ -112,8 +112,7 @@ impl Desk {
                     None
                 }
                 Err(error) => {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::error!(%error, cause, "a mail was not sent");
+                    tracing::error!(error = causes(&error), "a mail was not sent");
                     Some(message_id.clone())
                 }
             }

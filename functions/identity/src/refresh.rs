@@ -17,7 +17,10 @@ use kernel::{
     Secret, Timestamp,
     id::{self, Id as _, SessionId, TokenId},
 };
-use platform::keyring::{AppKeys, KeyedHash, Kid, token_bytes, token_text};
+use platform::{
+    kept::Keys,
+    keyring::{AppKeys, KeyedHash, KeyringError, Kid, token_bytes, token_kid, token_text},
+};
 use ring::hmac;
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
@@ -71,6 +74,21 @@ impl From<&AppKeys> for RefreshKeys {
             .expect("application keys are read only with their current key among them");
         Self { current: Arc::clone(current), by_kid }
     }
+}
+
+impl Keys for RefreshKeys {
+    fn read(text: &str) -> Result<Self, KeyringError> {
+        AppKeys::from_json(text).map(|keys| Self::from(&keys))
+    }
+
+    fn has(&self, kid: &Kid) -> bool {
+        self.by_kid.contains_key(kid)
+    }
+}
+
+/// The application key that a token says it was made with.
+pub fn kid_of(text: &str) -> Option<Kid> {
+    token_kid(PREFIX, text)
 }
 
 impl fmt::Debug for RefreshKeys {

@@ -13,14 +13,14 @@ pub struct App {
 }
 
 impl App {
-    /// Reads configuration and secrets. Asks no table: that one does not answer is what `/ready` is there to tell.
+    /// Reads the configuration. Asks nobody: that one does not answer is what `/ready` is there to tell.
     ///
     /// # Errors
     /// [`BootError`], with every fault of the configuration at once.
-    pub async fn new(boot: &Boot) -> Result<Self, BootError> {
+    pub fn new(boot: &Boot) -> Result<Self, BootError> {
         let mut env = Reader::of(&boot.vars, &crate::NEEDS);
         let config = EdgeConfig::read(&mut env, &TABLES.map(|(_, table)| table));
-        let edge = Edge::new(boot, env.finish(|| config)?, &[]).await?;
+        let edge = Edge::keyless(boot, env.finish(|| config)?);
         Ok(Self { readiness: Readiness::new(edge.clone()), edge })
     }
 }

@@ -23,6 +23,7 @@ pub const NEEDS: Needs = Needs {
         Grant::on(readiness::IDENTITY_TABLE.0, &["dynamodb:GetItem"]),
         Grant::on(store::ephemeral::TABLE.0, &["dynamodb:GetItem"]),
         Grant::on(store::audit::TABLE.0, &["dynamodb:GetItem"]),
+        Grant::on(store::outbox::TABLE.0, &["dynamodb:GetItem"]),
         Grant::on("VERIFICATION_KEYS_SECRET", &["secretsmanager:GetSecretValue"]),
         Grant::on("APP_KEYS_SECRET", &["secretsmanager:GetSecretValue"]),
     ],
@@ -31,9 +32,10 @@ pub const NEEDS: Needs = Needs {
 /// Builds the HTTP function.
 ///
 /// # Errors
-/// [`BootError`] for configuration, secrets and dependencies.
+/// [`BootError`] for its configuration.
+#[expect(clippy::unused_async, reason = "every function is built like this")]
 pub async fn function(boot: Boot) -> Result<Function, BootError> {
-    let app = App::new(&boot).await?;
+    let app = App::new(&boot)?;
     let edge = app.edge.clone();
     Ok(Function::Http(platform::http::surround(&edge, router().with_state(app))))
 }

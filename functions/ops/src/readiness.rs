@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::join_all};
 use kernel::{Error, Result, Timestamp};
-use platform::Edge;
+use platform::{Edge, telemetry::causes};
 use serde::Serialize;
 use store::Table;
 use tokio::sync::Mutex;
@@ -14,14 +14,18 @@ use utoipa::ToSchema;
 pub(crate) const IDENTITY_TABLE: Table = Table("IDENTITY_TABLE");
 
 /// The tables, as they are called in the answer and in the configuration.
-pub(crate) const TABLES: [(&str, Table); 3] = [
+pub(crate) const TABLES: [(&str, Table); 4] = [
     ("identity_table", IDENTITY_TABLE),
     ("ephemeral_table", store::ephemeral::TABLE),
     ("audit_table", store::audit::TABLE),
+    ("outbox_table", store::outbox::TABLE),
 ];
 
 /// The keys that access tokens are verified with. Before identity has made the first, nobody can log in.
 const VERIFICATION_KEYS: &str = "verification_keys";
+
+/// The keys that the other groups start with.
+const APP_KEYS: &str = "app_keys";
 
 /// How long one check may take.
 const CHECK_MAX: Duration = Duration::from_secs(1);
@@ -37,7 +41,9 @@ const FRESH: Duration = Duration::from_secs(5);
         {"name": "identity_table", "status": "ok", "duration_ms": 4},
         {"name": "ephemeral_table", "status": "ok", "duration_ms": 3},
         {"name": "audit_table", "status": "failing", "duration_ms": 1000},
-        {"name": "verification_keys", "status": "ok", "duration_ms": 12}
+        {"name": "outbox_table", "status": "ok", "duration_ms": 4},
+        {"name": "verification_keys", "status": "ok", "duration_ms": 12},
+        {"name": "app_keys", "status": "ok", "duration_ms": 11}
     ]
 }))]
 pub(crate) struct Report {
@@ -115,9 +121,11 @@ impl Readiness {
     async fn check_all(&self) -> Report {
         let store = self.edge.store();
         let tables = TABLES.map(|(name, table)| self.check(name, store.ping(table)).boxed());
-        let secret = &self.edge.config().verification_keys_secret;
-        let keys = self.check(VERIFICATION_KEYS, self.edge.secrets().ping(secret));
-        Report::of(join_all(tables.into_iter().chain([keys.boxed()])).await)
+        let config = self.edge.config();
+        let secrets =
+            [(VERIFICATION_KEYS, &config.verification_keys_secret), (APP_KEYS, &config.app_keys_secret)];
+        let secrets = secrets.map(|(name, id)| self.check(name, self.edge.secrets().ping(id)).boxed());
+        Report::of(join_all(tables.into_iter().chain(secrets)).await)
     }
 
     async fn check(&self, name: &'static str, answer: impl Future<Output = Result<()>>) -> Check {
@@ -129,8 +137,7 @@ impl Readiness {
         let status = match outcome {
             Ok(()) => CheckStatus::Ok,
             Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(check = name, %error, cause, "a dependency does not answer");
+                tracing::warn!(check = name, error = causes(&error), "a dependency does not answer");
                 CheckStatus::Failing
             }
         };

@@ -1,12 +1,13 @@
 //! From the table to a queue: send, then forget.
 
-use std::{collections::HashMap, error::Error as _};
+use std::collections::HashMap;
 
-use kernel::{Error, Result, Timestamp};
+use kernel::{Result, Timestamp};
 use platform::{
     Boot, BootError, Clock, Needs,
     config::Reader,
     queue::{QueueUrl, Queues},
+    telemetry::causes,
 };
 use store::{
     SealingKey, Store,
@@ -74,21 +75,16 @@ impl Outbox {
         );
         async {
             self.queues.send(message).await.inspect_err(|error| {
-                tracing::error!(%error, cause = cause(error), "a message was not sent");
+                tracing::error!(error = causes(error), "a message was not sent");
             })?;
             match self.store.forget_message(message.id).await {
                 Ok(true) => tracing::info!("sent"),
                 Ok(false) => tracing::info!("sent again: it had been delivered before"),
-                Err(error) => tracing::warn!(%error, cause = cause(&error), "sent, but still in the outbox"),
+                Err(error) => tracing::warn!(error = causes(&error), "sent, but still in the outbox"),
             }
             Ok(())
         }
         .instrument(span)
         .await
     }
-}
-
-/// What is behind an error, for the log.
-pub(crate) fn cause(error: &Error) -> String {
-    error.source().map(ToString::to_string).unwrap_or_default()
 }

@@ -7,10 +7,10 @@ use aws_lambda_events::{
     streams::DynamoDbEventResponse,
 };
 use futures_util::{StreamExt as _, stream};
-use platform::{Boot, BootError, Function, function::failed_record};
+use platform::{Boot, BootError, Function, function::failed_record, telemetry::causes};
 use store::outbox::OutboxMessage;
 
-use crate::delivery::{CONCURRENT_SENDS, Outbox, cause};
+use crate::delivery::{CONCURRENT_SENDS, Outbox};
 
 /// The function behind the outbox table's stream.
 ///
@@ -46,7 +46,7 @@ async fn relay_record(outbox: &Outbox, record: EventRecord) -> Option<String> {
     let sequence_number = record.change.sequence_number.unwrap_or_default();
     let message = OutboxMessage::from_image(record.change.new_image)
         .inspect_err(|error| {
-            tracing::error!(sequence_number, %error, cause = cause(error), "a record holds no message");
+            tracing::error!(sequence_number, error = causes(error), "a record holds no message");
         })
         .ok()?;
     match outbox.deliver(&message).await {

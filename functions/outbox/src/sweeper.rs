@@ -8,10 +8,10 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 use kernel::{Result, Timestamp};
-use platform::{Boot, BootError, Function};
+use platform::{Boot, BootError, Function, telemetry::causes};
 use store::outbox::OutboxMessage;
 
-use crate::delivery::{CONCURRENT_SENDS, Outbox, cause};
+use crate::delivery::{CONCURRENT_SENDS, Outbox};
 
 /// How long a message is left to the relay.
 const GRACE: Duration = Duration::from_mins(1);
@@ -82,7 +82,7 @@ impl<'a> Sweep<'a> {
             let older_than = self.now - GRACE;
             let page = self.outbox.waiting(older_than, next.as_deref(), PAGE).await?;
             for item in &page.unreadable {
-                tracing::error!(sk = item.sk, error = %item.error, cause = cause(&item.error), "an item is no message");
+                tracing::error!(sk = item.sk, error = causes(&item.error), "an item is no message");
             }
             self.tally().unreadable += page.unreadable.len();
             stream::iter(page.messages)

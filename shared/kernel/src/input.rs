@@ -29,15 +29,36 @@ impl Pointer {
     }
 }
 
-/// The faults found so far.
+/// How many faults are told. A body has room for a hundred thousand, and an answer has not.
+const FAULTS_MAX: usize = 100;
+
+/// How much of a place is told, in characters: names in a body may be as long as the body.
+const POINTER_MAX: usize = 200;
+
+/// The faults found so far: the first hundred, and one that says so when there are more.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
     /// Notes a fault at a place.
     pub fn push(&mut self, at: &Pointer, detail: impl Into<Cow<'static, str>>) {
-        self.0.push(Fault { pointer: at.0.clone(), detail: detail.into() });
+        match self.0.len() {
+            0..FAULTS_MAX => self.0.push(Fault { pointer: cut(&at.0, POINTER_MAX), detail: detail.into() }),
+            FAULTS_MAX => {
+                let detail = "has more faults than are told here";
+                self.0.push(Fault { pointer: String::new(), detail: detail.into() });
+            }
+            _ => {}
+        }
     }
+}
+
+/// The text, or so many characters of it of which the last says that there were more.
+pub(crate) fn cut(text: &str, chars_max: usize) -> String {
+    if text.chars().nth(chars_max).is_none() {
+        return text.to_owned();
+    }
+    text.chars().take(chars_max - 1).chain(['…']).collect()
 }
 
 /// A type that is read from JSON. `None` means that at least one fault was noted.
@@ -231,6 +252,33 @@ mod tests {
             ("/a~1b~0c", "is not a known field"),
         ];
         assert_eq!(found, expected.map(|(at, what)| (at.to_owned(), what.to_owned())));
+    }
+
+    #[test]
+    fn a_hundred_faults_are_told_and_that_there_are_more() {
+        let unknown = |n: usize| -> Value {
+            let unknown = (0..n).map(|n| (format!("field{n:03}"), json!(0)));
+            unknown.chain([("name".to_owned(), json!("n")), ("inner".to_owned(), json!([]))]).collect()
+        };
+        for (found, told) in [(1, 1), (99, 99), (100, 100), (101, 101), (500, 101)] {
+            let faults = faults(&unknown(found));
+            assert_eq!(faults.len(), told, "{found}");
+            let is_cut =
+                faults.last().is_some_and(|(at, what)| at.is_empty() && what.contains("more faults"));
+            assert_eq!(is_cut, found > 100, "{found}");
+        }
+    }
+
+    #[test]
+    fn a_long_place_is_cut() {
+        for (name, told) in [
+            ("n".repeat(199), format!("/{}", "n".repeat(199))),
+            ("n".repeat(200), format!("/{}…", "n".repeat(198))),
+            ("ü".repeat(9_000), format!("/{}…", "ü".repeat(198))),
+        ] {
+            let body: Value = [(name, json!(0))].into_iter().collect();
+            assert_eq!(faults(&body).last().unwrap().0, told);
+        }
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::{Error, Result};
+use crate::{Error, Result, input::cut};
+
+/// How much of a name is quoted, in characters.
+const NAME_MAX: usize = 64;
 
 /// How deep arrays and objects may nest.
 const DEPTH_MAX: usize = 32;
@@ -94,6 +97,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = entries.next_key::<String>()? {
             let value = entries.next_value_seed(inner)?;
             if object.contains_key(&name) {
+                let name = cut(&name, NAME_MAX);
                 return Err(de::Error::custom(format_args!("the name {name:?} stands twice")));
             }
             object.insert(name, value);
@@ -133,5 +137,14 @@ mod tests {
         for (name, text) in cases {
             assert!(matches!(parse(&text), Err(Error::Malformed(_))), "{name}");
         }
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_quoted_in_short() {
+        let name = "n".repeat(500_000);
+        let Err(Error::Malformed(detail)) = parse(format!(r#"{{"{name}":1,"{name}":2}}"#).as_bytes()) else {
+            panic!("a name may stand once");
+        };
+        assert!(detail.contains(&format!("the name \"{}…\" stands twice", "n".repeat(63))), "{detail:.200}");
     }
 }

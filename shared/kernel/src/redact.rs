@@ -75,11 +75,12 @@ fn is_hidden(key: &str) -> bool {
     HIDDEN_KEYS.iter().any(|hidden| key == *hidden || key.ends_with(&format!("_{hidden}")))
 }
 
+/// What may stand around a word besides space.
+const BREAKS: &str = "\"'`,;:=()<>[]{}|/\\&?#";
+
 /// The text with each suspicious word masked; `None` when there is none.
 fn mask(text: &str) -> Option<String> {
-    let is_break = |c: char| {
-        c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | '(' | ')' | '<' | '>' | '=' | '&' | '?')
-    };
+    let is_break = |c: char| c.is_whitespace() || BREAKS.contains(c);
     if !text.split(is_break).any(is_suspicious) {
         return None;
     }
@@ -98,9 +99,9 @@ fn mask(text: &str) -> Option<String> {
 
 /// A JWT, one of our own prefixed secrets, or an e-mail address.
 fn is_suspicious(word: &str) -> bool {
-    let jwt = word.starts_with("eyJ") && word.matches('.').count() == 2;
+    let jwt = word.starts_with("eyJ") && word.matches('.').count() >= 2;
     let ours = word.starts_with("gw_");
-    let mail = word.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'));
+    let mail = word.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
     jwt || ours || mail
 }
 
@@ -132,5 +133,38 @@ mod tests {
                 "path": "/api/v1/me", "status": 200,
             })
         );
+    }
+
+    #[test]
+    fn masks_a_word_whatever_stands_around_it() {
+        for word in ["gw_rt_hidden", "eyJoidden.J9.sig", "operator@localhost", "ann@example.org"] {
+            for (before, after) in [
+                ("", ""),
+                ("token:", ""),
+                ("https://x/", "/y"),
+                ("[", "]"),
+                ("{", "}"),
+                ("a|", "|b"),
+                ("(`", "`)"),
+                ("C:\\", "\\"),
+                ("?token=", "&x"),
+                ("#", "#"),
+                ("mail ", ". Then"),
+            ] {
+                let mut line = json!(format!("{before}{word}{after}"));
+                redact(&mut line);
+                let after = after.trim_start_matches('.');
+                assert_eq!(line, format!("{before}[redacted]{after}"), "{before}{word}{after}");
+            }
+        }
+    }
+
+    #[test]
+    fn leaves_what_is_neither() {
+        for text in ["@", "@home", "home@", "a.b.c", "/api/v1/me", "a:b|c", "[x]", "gw", "eyJ", ""] {
+            let mut line = json!(text);
+            redact(&mut line);
+            assert_eq!(line, text);
+        }
     }
 }

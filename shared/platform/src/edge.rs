@@ -8,9 +8,17 @@ use ring::hmac;
 use store::{SealingKey, Store, Table};
 
 use crate::{
-    Boot, BootError, Clock, auth::RevocationCache, config::Reader, keyring::AppKeys, keys::Verifier,
+    Boot, BootError, Clock,
+    auth::RevocationCache,
+    config::Reader,
+    ids,
+    keyring::{AppKeys, KEY_BYTES},
+    keys::Verifier,
     secrets::Secrets,
 };
+
+/// The variable that names the secret with the symmetric keys.
+pub const APP_KEYS_SECRET: &str = "APP_KEYS_SECRET";
 
 /// The audience of access tokens.
 pub const AUDIENCE: &str = "groundwork-api";
@@ -28,9 +36,30 @@ struct Inner {
     config: EdgeConfig,
     verifier: Verifier,
     revocations: RevocationCache,
-    app_keys: AppKeys,
     pseudonym_key: hmac::Key,
     csrf_key: hmac::Key,
+}
+
+/// What the ground derives from the symmetric keys.
+struct Derived {
+    sealing: [u8; KEY_BYTES],
+    pseudonyms: [u8; KEY_BYTES],
+    csrf: [u8; KEY_BYTES],
+}
+
+impl Derived {
+    fn of(app_keys: &AppKeys) -> Self {
+        let key = |info| {
+            let key = app_keys.purpose_key(app_keys.current(), info);
+            key.expect("the current key is among the keys: the parser saw to it")
+        };
+        Self { sealing: key("sealing/v1"), pseudonyms: key("pseudonyms/v1"), csrf: key("csrf/v1") }
+    }
+
+    /// Keys that nobody else has and nobody keeps.
+    fn throwaway() -> Self {
+        Self { sealing: ids::random(), pseudonyms: ids::random(), csrf: ids::random() }
+    }
 }
 
 /// Configuration of every HTTP function.
@@ -107,7 +136,7 @@ impl EdgeConfig {
         let public_url = env.required("PUBLIC_URL");
         let allowed_origins = env.or("ALLOWED_ORIGINS", "");
         let verification_keys_secret = env.required("VERIFICATION_KEYS_SECRET");
-        let app_keys_secret = env.required("APP_KEYS_SECRET");
+        let app_keys_secret = env.required(APP_KEYS_SECRET);
         let tables = read_tables(env, tables);
         Some(Self {
             public_url: public_url?,
@@ -129,22 +158,32 @@ impl Edge {
         let secrets = Secrets::new(&boot.aws, boot.clock.clone());
         let ids = [&*config.app_keys_secret, &*config.verification_keys_secret];
         secrets.prefetch(ids.iter().chain(further).copied()).await;
-        let app_keys = read_app_keys(&secrets, "APP_KEYS_SECRET", &config.app_keys_secret).await?;
-        let sealing_key = SealingKey::new(&purpose_key(&app_keys, "sealing/v1"));
+        let app_keys = read_app_keys(&secrets, APP_KEYS_SECRET, &config.app_keys_secret).await?;
+        Ok(Self::build(boot, config, secrets, &Derived::of(&app_keys)))
+    }
+
+    /// Builds the ground of a function whose routes are all public, without asking anybody: it starts when nothing
+    /// else does. It can neither give out cursors or record answers, nor check CSRF tokens, and the pseudonyms in its
+    /// log are its own.
+    pub fn keyless(boot: &Boot, config: EdgeConfig) -> Self {
+        let secrets = Secrets::new(&boot.aws, boot.clock.clone());
+        Self::build(boot, config, secrets, &Derived::throwaway())
+    }
+
+    fn build(boot: &Boot, config: EdgeConfig, secrets: Secrets, keys: &Derived) -> Self {
         let expected = Expected { issuer: config.public_url.0.clone(), audience: AUDIENCE.to_owned() };
         let verifier = Verifier::new(secrets.clone(), config.verification_keys_secret.clone(), expected);
-        Ok(Self(Arc::new(Inner {
-            store: Store::new(&boot.aws, config.tables.clone(), sealing_key),
+        Self(Arc::new(Inner {
+            store: Store::new(&boot.aws, config.tables.clone(), SealingKey::new(&keys.sealing)),
             verifier,
             revocations: RevocationCache::default(),
-            pseudonym_key: hmac::Key::new(hmac::HMAC_SHA256, &purpose_key(&app_keys, "pseudonyms/v1")),
-            csrf_key: hmac::Key::new(hmac::HMAC_SHA256, &purpose_key(&app_keys, "csrf/v1")),
-            app_keys,
+            pseudonym_key: hmac::Key::new(hmac::HMAC_SHA256, &keys.pseudonyms),
+            csrf_key: hmac::Key::new(hmac::HMAC_SHA256, &keys.csrf),
             secrets,
             clock: boot.clock.clone(),
             aws: boot.aws.clone(),
             config,
-        })))
+        }))
     }
 
     /// The store.
@@ -170,11 +209,6 @@ impl Edge {
     /// The configuration.
     pub fn config(&self) -> &EdgeConfig {
         &self.0.config
-    }
-
-    /// The symmetric keys.
-    pub fn app_keys(&self) -> &AppKeys {
-        &self.0.app_keys
     }
 
     /// Verifies access tokens.
@@ -211,12 +245,6 @@ pub fn read_tables(env: &mut Reader<'_>, tables: &[Table]) -> Option<HashMap<Tab
 pub async fn read_app_keys(secrets: &Secrets, name: &'static str, id: &str) -> Result<AppKeys, BootError> {
     let text = secrets.get(id).await?;
     AppKeys::from_json(text.expose()).map_err(|fault| BootError::Secret { name, fault: fault.to_string() })
-}
-
-fn purpose_key(app_keys: &AppKeys, info: &str) -> [u8; 32] {
-    app_keys
-        .purpose_key(app_keys.current(), info)
-        .expect("the current key is among the keys: the parser saw to it")
 }
 
 #[cfg(test)]

@@ -124,7 +124,7 @@ where
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Boot(error)) => {
-            tracing::error!(%error, "the function cannot start");
+            tracing::error!(error = telemetry::causes(&error), "the function cannot start");
             ExitCode::from(error.exit_code())
         }
         Err(Failure::Runtime(error)) => {

@@ -15,7 +15,7 @@ use lambda_http::request::RequestContext;
 use store::{Actor, Capacity, idempotency::ClaimSlot};
 use tracing::Instrument as _;
 
-use crate::{Edge, Problem, Result, problem};
+use crate::{Edge, Problem, Result, problem, telemetry::causes};
 
 /// The header that carries the request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -150,8 +150,9 @@ fn log(response: &Response, duration_ms: u128, consumed: Capacity) {
     let Capacity { read_units, write_units, .. } = consumed;
     let error = response.extensions().get::<Arc<Error>>();
     match error.map(AsRef::as_ref) {
-        Some(error @ (Error::Internal { cause, .. } | Error::Unavailable { cause, .. })) => {
-            tracing::error!(status, duration_ms, read_units, write_units, %error, %cause, "answered");
+        Some(error @ (Error::Internal { .. } | Error::Unavailable { .. })) => {
+            let error = causes(error);
+            tracing::error!(status, duration_ms, read_units, write_units, error, "answered");
         }
         Some(error) => tracing::info!(status, duration_ms, read_units, write_units, %error, "answered"),
         None => tracing::info!(status, duration_ms, read_units, write_units, "answered"),
@@ -163,7 +164,8 @@ async fn release_claim(edge: &Edge, info: &RequestInfo) {
     if let Some(claim) = info.claim.take()
         && let Err(error) = edge.store().release(claim).await
     {
-        tracing::warn!(%error, "an idempotency key stays claimed until its lease ends");
+        let error = causes(&error);
+        tracing::warn!(error, "an idempotency key stays claimed until its lease ends");
     }
 }
 

@@ -290,6 +290,11 @@ pub fn token_bytes(prefix: &str, text: &str) -> Option<Zeroizing<Vec<u8>>> {
     URL_SAFE_NO_PAD.decode(encoded).ok().map(Zeroizing::new)
 }
 
+/// The name of the key that a token says it was made with, as the first thing in it.
+pub fn token_kid(prefix: &str, text: &str) -> Option<Kid> {
+    Kid::read_prefixed(&token_bytes(prefix, text)?).map(|(kid, _)| kid)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

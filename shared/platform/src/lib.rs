@@ -18,6 +18,7 @@ pub mod function;
 pub mod http;
 pub mod ids;
 pub mod jwt;
+pub mod kept;
 pub mod keyring;
 pub mod keys;
 pub mod mail;

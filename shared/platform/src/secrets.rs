@@ -11,19 +11,26 @@ use std::{
 
 use aws_sdk_secretsmanager::{
     Client,
+    config::{Builder, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
     operation::{get_secret_value::GetSecretValueError, put_secret_value::PutSecretValueError},
 };
 use aws_types::SdkConfig;
 use kernel::{Error, Result, Secret, Timestamp};
 
-use crate::Clock;
+use crate::{Clock, telemetry::causes};
 
 /// How long a secret is used before it is read again. A revoked key must be refused within 60 s.
 const FRESH: Duration = Duration::from_secs(50);
 
 /// The shortest time between two reads of one secret that callers ask for explicitly.
 const COOL_DOWN: Duration = Duration::from_secs(5);
+
+/// How long one attempt may take. An answer that is slower than this seldom comes at all.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a call may take with all its attempts.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A secret's text.
 pub type SecretText = Arc<Secret<String>>;
@@ -40,12 +47,27 @@ pub struct Secrets {
 struct Cached {
     text: SecretText,
     read_at: Timestamp,
+    /// When it was last asked for, whether or not it came.
+    tried_at: Timestamp,
+}
+
+impl Cached {
+    /// Whether it will do for somebody who wants it at most this old. Of a Secrets Manager that does not answer it
+    /// is asked only now and then: each time takes seconds.
+    fn will_do(&self, now: Timestamp, age: Duration) -> bool {
+        now.since(self.read_at) < age || now.since(self.tried_at) < COOL_DOWN
+    }
 }
 
 impl Secrets {
     /// Reads through `config`.
     pub fn new(config: &SdkConfig, clock: Clock) -> Self {
-        Self { client: Client::new(config), clock, cache: Arc::default() }
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let client = Client::from_conf(Builder::from(config).timeout_config(timeouts).build());
+        Self { client, clock, cache: Arc::default() }
     }
 
     /// Reads several at once, for those who are about to ask for each. What cannot be read is told to them.
@@ -80,17 +102,22 @@ impl Secrets {
         let now = self.clock.now();
         let known = self.lock().get(id).cloned();
         if let Some(known) = &known
-            && now.since(known.read_at) < age
+            && known.will_do(now, age)
         {
             return Ok(known.text.clone());
         }
         match (self.read(id).await, known) {
             (Ok(text), _) => {
-                self.lock().insert(id.to_owned(), Cached { text: text.clone(), read_at: now });
+                let cached = Cached { text: text.clone(), read_at: now, tried_at: now };
+                self.lock().insert(id.to_owned(), cached);
                 Ok(text)
             }
             (Err(error), Some(known)) => {
-                tracing::warn!(secret = id, error = %error, "using the last version known of a secret");
+                let error = causes(&error);
+                tracing::warn!(secret = id, error, "using the last version known of a secret");
+                if let Some(cached) = self.lock().get_mut(id) {
+                    cached.tried_at = now;
+                }
                 Ok(known.text)
             }
             (Err(error), None) => Err(error),
@@ -148,3 +175,6 @@ where
     // Not the error's context: it can hold the raw answer, and so a secret.
     Error::unavailable(what, format!("{error} ({})", error.code().unwrap_or("no code")))
 }
+
+#[cfg(test)]
+mod tests;

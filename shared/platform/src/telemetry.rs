@@ -1,6 +1,7 @@
 //! Logs: one JSON line per event, secrets and personal data masked.
 
 use std::{
+    error::Error,
     fmt,
     io::{self, Write},
     str::FromStr,
@@ -56,6 +57,12 @@ impl FromStr for LogLevel {
     }
 }
 
+/// An error with everything that is behind it: `unavailable: read a secret: no connection`.
+pub fn causes(error: &dyn Error) -> String {
+    std::iter::successors(error.source(), |cause| (*cause).source())
+        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// Makes writers that mask each line on its way to the one inside.
 #[derive(Clone, Debug)]
 pub struct Redacting<M>(pub M);
@@ -109,6 +116,23 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn the_causes_are_told_with_the_error() {
+        let refused = || io::Error::new(io::ErrorKind::ConnectionRefused, "no connection");
+        let unavailable = || kernel::Error::unavailable("read a secret", refused());
+        let told = "unavailable: read a secret: no connection";
+        let cases: [(Box<dyn Error>, &str); 4] = [
+            (Box::new(refused()), "no connection"),
+            (Box::new(unavailable()), told),
+            // Transparent: its own text is the first link only.
+            (Box::new(crate::BootError::from(unavailable())), told),
+            (Box::new(kernel::Error::NotFound("secret value")), "no such secret value"),
+        ];
+        for (error, text) in cases {
+            assert_eq!(causes(&*error), text);
         }
     }
 

@@ -76,8 +76,8 @@ enum Expect {
     Revision(u64),
 }
 
-/// How often a transaction that lost against another is tried.
-const ATTEMPTS: u32 = 8;
+/// How often a call is made that may have to wait for others.
+pub(crate) const ATTEMPTS: u32 = 8;
 
 impl Change {
     /// A change called `action` (`noun.verb`), done to `target_id` of kind `target_kind`.
@@ -308,7 +308,7 @@ fn code(reason: &CancellationReason) -> &str {
 }
 
 /// Full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter") up to 10 ms doubled per attempt.
-fn backoff(attempt: u32) -> Duration {
+pub(crate) fn backoff(attempt: u32) -> Duration {
     let [random] = random();
     Duration::from_millis(u64::from(random) * (10 << attempt) / 256)
 }

@@ -1,18 +1,26 @@
 //! The store itself: reads are public, writes go through [`commit`](Store::commit).
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
+    config::{Builder, timeout::TimeoutConfig},
     types::{KeysAndAttributes, ReturnConsumedCapacity},
 };
-use kernel::{Error, Result};
+use kernel::{Error, Page, Result};
 
 use crate::{
     Entity, Key, Meter, SealingKey, Stored, Table,
+    change::{ATTEMPTS, backoff},
     entity::{self, Item},
     failure::translate,
 };
+
+/// How long one attempt may take. An answer that is slower than this seldom comes at all.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a call may take with all its attempts.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The tables of one function, and how to reach them. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,7 +38,12 @@ impl Store {
         tables: HashMap<Table, String>,
         sealing_key: SealingKey,
     ) -> Self {
-        Self { client: Client::new(config), sealing_key, tables: Arc::new(tables), meter: Meter::default() }
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let client = Client::from_conf(Builder::from(config).timeout_config(timeouts).build());
+        Self { client, sealing_key, tables: Arc::new(tables), meter: Meter::default() }
     }
 
     /// What its calls have consumed.
@@ -64,12 +77,38 @@ impl Store {
         self.fetch(T::TABLE, key, true).await?.map(entity::decode).transpose()
     }
 
+    /// Each item of a page with the entity whose key it tells; items whose entity does not exist are left out.
+    ///
+    /// # Errors
+    /// As [`get_many`](Self::get_many).
+    pub async fn join<T, U: Entity>(
+        &self,
+        page: Page<T>,
+        key: impl Fn(&T) -> Key,
+    ) -> Result<Page<(T, Stored<U>)>> {
+        let keys: Vec<Key> = page.items.iter().map(&key).collect();
+        let found = self.get_many::<U>(&keys).await?;
+        let mut found: HashMap<Key, Stored<U>> =
+            found.into_iter().map(|entity| (entity.key(), entity)).collect();
+        let pair = |(item, key)| Some((item, found.remove(&key)?));
+        Ok(Page {
+            items: page.items.into_iter().zip(keys).filter_map(pair).collect(),
+            next_cursor: page.next_cursor,
+        })
+    }
+
     /// Reads up to 100 entities of one table; those that do not exist are left out, the order is that of `keys`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the table keeps leaving some unread: it is asked too much.
     pub async fn get_many<T: Entity>(&self, keys: &[Key]) -> Result<Vec<Stored<T>>> {
         let mut found: HashMap<Key, Stored<T>> = HashMap::new();
         let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
         let table = self.table(T::TABLE)?;
-        while !wanted.is_empty() {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        for attempt in 0..ATTEMPTS {
             let request = KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut wanted))).build();
             let request = request.map_err(|error| Error::internal("build a batch read", error))?;
             let answer = self
@@ -87,8 +126,12 @@ impl Store {
             }
             let rest = answer.unprocessed_keys.unwrap_or_default().remove(table);
             wanted = rest.map(|rest| rest.keys).unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(keys.iter().filter_map(|key| found.remove(key)).collect());
+            }
+            tokio::time::sleep(backoff(attempt)).await;
         }
-        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+        Err(Error::unavailable("read items", "the table kept leaving some unread"))
     }
 
     async fn fetch(&self, table: Table, key: &Key, is_consistent: bool) -> Result<Option<Item>> {

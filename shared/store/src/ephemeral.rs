@@ -1,6 +1,8 @@
 //! What describes no state of the domain and expires by itself: counters of failed attempts, claims, leases.
 //! It is written without an audit entry, and only to its own table.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::{
     operation::{delete_item::DeleteItemError, put_item::PutItemError},
     types::ReturnConsumedCapacity,
@@ -8,7 +10,7 @@ use aws_sdk_dynamodb::{
 use kernel::{Error, Result};
 
 use crate::{
-    Entity, Store, Stored, Table,
+    Entity, Key, Store, Stored, Table,
     entity::{self, number},
     failure::translate,
 };
@@ -16,7 +18,29 @@ use crate::{
 /// Where ephemeral items are.
 pub const TABLE: Table = Table("EPHEMERAL_TABLE");
 
+/// How often an item that others write at the same time is tried.
+const TRIES: u32 = 20;
+
 impl Store {
+    /// Reads an ephemeral entity, decides its next state and writes it; anew while others were faster.
+    ///
+    /// # Errors
+    /// That of `decide`, and nothing is written; [`Error::TooManyRequests`] when others kept being faster.
+    pub async fn update_ephemeral<T: Entity>(
+        &self,
+        key: &Key,
+        decide: impl Fn(Option<&T>) -> Result<T>,
+    ) -> Result<()> {
+        for _ in 0..TRIES {
+            let old: Option<Stored<T>> = self.get_consistent(key).await?;
+            let next = decide(old.as_ref().map(|old| &old.value))?;
+            if self.put_ephemeral(&next, old.as_ref()).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(Error::TooManyRequests { retry_after: Duration::from_secs(1) })
+    }
+
     /// Writes an ephemeral entity if it is still as it was read (`None`: absent or expired).
     /// Answers the new revision, or `None` when somebody else was faster.
     ///

@@ -19,6 +19,9 @@ const KEPT: Duration = Duration::from_hours(24);
 /// How long a claim stands without an answer: longer than API Gateway lets a request run (29 s).
 const LEASE: Duration = Duration::from_secs(30);
 
+/// When to ask again whether the request is done. The lease is for those that died; the others take far less.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// An answer that can be given again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
@@ -147,7 +150,7 @@ impl Store {
                     .ok_or_else(|| Error::internal("open a recorded answer", "not ours"));
             }
             if old.claimed_until > now {
-                return Err(Error::InProgress { retry_after: old.claimed_until.since(now) });
+                return Err(Error::InProgress { retry_after: ASK_AGAIN });
             }
         }
         let record = Record {
@@ -160,7 +163,7 @@ impl Store {
         // A record that TTL has not removed yet is taken over like an abandoned claim.
         let rev = self.put_ephemeral(&record, old.as_ref()).await?;
         rev.map(|rev| Begun::Claimed(Claim { record, rev }))
-            .ok_or(Error::InProgress { retry_after: Duration::from_secs(1) })
+            .ok_or(Error::InProgress { retry_after: ASK_AGAIN })
     }
 
     /// Gives a claim back whose request ended without a recorded answer, so that it can be sent again at once.

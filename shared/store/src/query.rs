@@ -63,6 +63,13 @@ impl<T: Entity> Query<T> {
         self
     }
 
+    /// Where an item stands in the order: its key, and that in the index.
+    fn position(&self, item: &Item) -> Item {
+        let index = self.index.map(|Index(name)| [format!("{name}pk"), format!("{name}sk")]);
+        let names = ["pk".to_owned(), "sk".to_owned()].into_iter().chain(index.into_iter().flatten());
+        names.filter_map(|name| Some((name.clone(), item.get(&name)?.clone()))).collect()
+    }
+
     /// What a cursor of this query is bound to.
     fn binding(&self) -> String {
         let index = self.index.map_or("", |index| index.0);
@@ -83,7 +90,15 @@ impl Store {
     ) -> Result<Page<T>> {
         let binding = query.binding();
         let start = cursor.map(|cursor| self.sealing_key.open_cursor(cursor, &binding)).transpose()?;
-        let (items, last) = self.run(query, i32::from(limit.get()), start).await?;
+        // One more than asked for: whether there is another page shows before the page ends.
+        let (mut items, cut_at) = self.run(query, i32::from(limit.get()) + 1, start).await?;
+        let last = if items.len() > usize::from(limit.get()) {
+            items.truncate(limit.get().into());
+            items.last().map(|last| query.position(last))
+        } else {
+            // A mebibyte of items is answered in parts.
+            cut_at
+        };
         let items = items
             .into_iter()
             .map(|item| entity::decode(item).map(|stored| stored.value))

@@ -45,7 +45,7 @@ pub(crate) async fn csrf(
 /// The living session of the refresh cookie.
 async fn of_refresh_cookie(app: &App, public: &Public, headers: &HeaderMap) -> Result<SessionId, Error> {
     let text = cookie::read(headers, cookie::REFRESH).ok_or_else(refresh::over)?;
-    let token = app.refresh_keys.parse(text).map_err(|_| refresh::over())?;
+    let token = refresh::parse(app, text).await?;
     let session = refresh::read(app, &token).await?;
     let user = user::store::require(app.edge.store(), session.user_id).await?;
     user.require_active()?;

@@ -112,9 +112,10 @@ async fn begin(
     attempt: &Attempt,
     place: Place,
 ) -> Result<Response> {
-    let now = info.now;
     let kid = app.signing.active_kid().await?;
-    let (token, family) = Family::begin(ids::new(now), ids::random(), &app.refresh_keys, &kid, now);
+    // Not when the request came: a revocation since then has been obeyed already, and must not meet these tokens.
+    let now = app.edge.clock().now();
+    let (token, family) = Family::begin(ids::new(now), ids::random(), &app.refresh_keys.latest(), &kid, now);
     let session = Session {
         family,
         user_id: user.id,

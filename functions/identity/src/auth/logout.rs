@@ -40,7 +40,7 @@ pub(crate) async fn logout(
     headers: HeaderMap,
     Json(input): Json<Logout>,
 ) -> Result<Response> {
-    let token = refresh::presented(&app, &headers, input.refresh_token)?;
+    let token = refresh::presented(&app, &headers, input.refresh_token).await?;
     let session = refresh::read(&app, &token).await?;
     if session.family.revoked_at.is_none() {
         let change = Change::new("session.end", "session", session.id());

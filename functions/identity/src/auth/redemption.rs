@@ -22,12 +22,13 @@ impl Redemption {
     /// # Errors
     /// [`refused`], whatever the reason.
     pub(super) async fn begin(app: &App, text: &str, purpose: Purpose, now: Timestamp) -> Result<Self> {
-        let presented = PresentedMailToken::parse(text, purpose, app.app_keys()).map_err(|_| refused())?;
+        let keys = app.mail_keys.knowing(mail_token::kid_of(text).as_ref()).await;
+        let presented = PresentedMailToken::parse(text, purpose, &keys).map_err(|_| refused())?;
         let store = app.edge.store();
         let token: Option<Stored<MailToken>> =
             store.get_consistent(&MailToken::key_of(presented.id())).await?;
         let token = token.ok_or_else(refused)?;
-        let redeemed = mail_token::redeem(&token, &presented, app.app_keys(), now).map_err(|reason| {
+        let redeemed = mail_token::redeem(&token, &presented, &keys, now).map_err(|reason| {
             tracing::info!(%reason, "a mail token was refused");
             refused()
         })?;

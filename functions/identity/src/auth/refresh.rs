@@ -1,7 +1,7 @@
 //! `POST /auth/refresh`
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use kernel::Error;
+use kernel::{Error, Timestamp};
 use platform::{Json, Public, Result, auth::check_csrf, cookie};
 use store::{Change, Stored};
 
@@ -47,7 +47,7 @@ pub(crate) async fn refresh(
     headers: HeaderMap,
     Json(input): Json<Refresh>,
 ) -> Result<Response> {
-    let presented = presented(&app, &headers, input.refresh_token)?;
+    let presented = presented(&app, &headers, input.refresh_token).await?;
     for _ in 0..TRIES {
         match exchange(&app, &public, &presented).await {
             Err(Error::InProgress { .. }) => {}
@@ -63,18 +63,21 @@ pub(crate) async fn refresh(
 /// [`Error::InProgress`] when the family, or the account, was changed at the same moment.
 async fn exchange(app: &App, public: &Public, presented: &RefreshToken) -> Result<Response, Error> {
     let store = app.edge.store();
-    let now = public.info.now;
     let kid = app.signing.active_kid().await?;
     let session = read(app, presented).await?;
     let user = user::store::require(store, session.user_id).await?;
+    let place = tokens::role_in(store, &user, session.tenant_id).await;
+    // Not when the request came: a revocation since then has been obeyed already, and must not meet these tokens.
+    let now = app.edge.clock().now();
     if !session.is_alive(&user, now) {
         return Err(over());
     }
     user.require_active()?;
-    let place = tokens::role_in(store, &user, session.tenant_id).await;
     let (membership, role) =
         place.map_err(|error| if matches!(error, Error::NotFound(_)) { over() } else { error })?;
-    match refresh::rotate(&session.family, presented, &app.refresh_keys, &kid, now) {
+    // Another instance may have rotated the family to a key that this one has not seen.
+    let keys = app.refresh_keys.knowing(Some(&session.family.hash_kid)).await;
+    match refresh::rotate(&session.family, presented, &keys, &kid, now) {
         Decision::Rotate { successor, next } => {
             let next = Session { family: *next, ..session.value.clone() };
             let change = Change::new("session.refresh", "session", session.id())
@@ -88,7 +91,7 @@ async fn exchange(app: &App, public: &Public, presented: &RefreshToken) -> Resul
             tokens::answer(app, &next, role, &successor).await
         }
         Decision::Replay { successor } => tokens::answer(app, &session, role, &successor).await,
-        Decision::Reuse => Err(end_reused(app, public, &session).await?),
+        Decision::Reuse => Err(end_reused(app, public, &session, now).await?),
         Decision::Refused(reason) => {
             tracing::info!(%reason, "a refresh token was refused");
             Err(over())
@@ -97,15 +100,28 @@ async fn exchange(app: &App, public: &Public, presented: &RefreshToken) -> Resul
 }
 
 /// The token of the body, or that of the cookie with its CSRF token.
-pub(crate) fn presented(app: &App, headers: &HeaderMap, body: Option<String>) -> Result<RefreshToken, Error> {
+pub(crate) async fn presented(
+    app: &App,
+    headers: &HeaderMap,
+    body: Option<String>,
+) -> Result<RefreshToken, Error> {
     if let Some(text) = body {
-        return app.refresh_keys.parse(&text).map_err(|_| over());
+        return parse(app, &text).await;
     }
     let text = cookie::read(headers, cookie::REFRESH)
         .ok_or_else(|| Error::invalid("/refresh_token", "is required unless the session is in cookies"))?;
-    let token = app.refresh_keys.parse(text).map_err(|_| over())?;
+    let token = parse(app, text).await?;
     check_csrf(&app.edge, headers, token.family())?;
     Ok(token)
+}
+
+/// Reads a token's text.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when it is none of ours.
+pub(crate) async fn parse(app: &App, text: &str) -> Result<RefreshToken, Error> {
+    let keys = app.refresh_keys.knowing(refresh::kid_of(text).as_ref()).await;
+    keys.parse(text).map_err(|_| over())
 }
 
 /// The session of a token.
@@ -118,9 +134,14 @@ pub(crate) async fn read(app: &App, token: &RefreshToken) -> Result<Stored<Sessi
 }
 
 /// Ends a session of which somebody has a copy (RFC 9700 §4.14.2).
-async fn end_reused(app: &App, public: &Public, session: &Stored<Session>) -> Result<Error, Error> {
+async fn end_reused(
+    app: &App,
+    public: &Public,
+    session: &Stored<Session>,
+    now: Timestamp,
+) -> Result<Error, Error> {
     let change = Change::new("session.end_reused", "session", session.id());
-    let change = session::store::end(change, session, public.info.now);
+    let change = session::store::end(change, session, now);
     match app.edge.store().commit(&public.actor, change).await {
         // Somebody else has ended or rotated it at this moment; either way this token is worth nothing.
         Ok(()) | Err(Error::Conflict { .. }) => Ok(over()),

@@ -54,7 +54,7 @@ pub(crate) async fn register(
     let now = public.info.now;
     let password = app.hasher.hash(input.password).await?;
     let user = new_user(input.email, input.username, password, now);
-    let token = MailToken::issue(ids::new(now), user.id, Purpose::VerifyEmail, app.app_keys(), now);
+    let token = MailToken::issue(ids::new(now), user.id, Purpose::VerifyEmail, &app.mail_keys.latest(), now);
     let created = Created::new(&format!("/api/v1/users/{}", user.id), &UserView::from(&user))?;
 
     let change = Change::new("user.register", "user", user.id).in_tenant(user.personal_tenant_id);
@@ -94,7 +94,7 @@ pub(crate) fn create_with_tenant(change: Change, user: &User) -> Result<Change, 
         created_at: user.created_at,
         updated_at: user.created_at,
     };
-    Ok(user::store::create(change, user)
+    Ok(user::store::create(change, user)?
         .create(&tenant, Error::internal("create a tenant", "its id exists"))
         .create(&membership, Error::internal("create a membership", "it exists")))
 }

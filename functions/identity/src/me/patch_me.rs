@@ -50,7 +50,7 @@ pub(crate) async fn patch_me(
         let change = Change::new("user.rename", "user", user.id)
             .in_tenant(user.personal_tenant_id)
             .replace(&user, &next);
-        let change = user::store::rename(change, &user, &next);
+        let change = user::store::rename(change, &user, &next)?;
         app.edge.store().commit(&allowed.actor, change).await?;
     }
     conditional.answer(&MeView::new(allowed.principal(), Some(&next)))

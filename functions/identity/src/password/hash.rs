@@ -4,7 +4,10 @@ use std::{fmt, sync::LazyLock};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
-use platform::keyring::{Keyring, KeyringError, Kid};
+use platform::{
+    kept::Keys,
+    keyring::{Keyring, KeyringError, Kid},
+};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
@@ -81,6 +84,16 @@ impl Peppers {
     /// The pepper of new hashes.
     pub fn current(&self) -> &Kid {
         self.0.current()
+    }
+}
+
+impl Keys for Peppers {
+    fn read(text: &str) -> Result<Self, KeyringError> {
+        Self::from_json(text)
+    }
+
+    fn has(&self, kid: &Kid) -> bool {
+        self.0.get(kid).is_some()
     }
 }
 

@@ -43,11 +43,12 @@ impl Entity for Session {
 }
 
 /// Ends a session: its refresh tokens at once, its access tokens within 5 s.
+///
+/// A refresh may have handed out a token since this request came, or under a clock that is ahead: the revocation is
+/// dated so that it covers that one, too.
 pub(crate) fn end(change: Change, session: &Stored<Session>, now: Timestamp) -> Change {
-    let ended = Session { family: session.family.clone().revoked(now), ..session.value.clone() };
-    change.in_tenant(session.tenant_id).replace(session, &ended).revoke(
-        ids::new(now),
-        Subject::Session(session.id()),
-        now,
-    )
+    let at = now.max(session.family.rotated_at);
+    let ended = Session { family: session.family.clone().revoked(at), ..session.value.clone() };
+    let subject = Subject::Session(session.id());
+    change.in_tenant(session.tenant_id).replace(session, &ended).revoke(ids::new(at), subject, at)
 }

@@ -1,16 +1,10 @@
 //! `GET /tenants`
 
-use std::collections::HashMap;
-
 use axum::extract::State;
-use kernel::{
-    Error, Page, Result, Role,
-    id::{TenantId, UserId},
-    permission::TenantsRead,
-};
+use kernel::{Error, Page, Result, Role, id::UserId, permission::TenantsRead};
 use platform::{Allowed, Paging, Query, View};
 use serde::Serialize;
-use store::{Key, Store, Stored};
+use store::{Store, Stored};
 
 use crate::{
     App,
@@ -58,13 +52,9 @@ pub(crate) async fn list_tenants(
 
 async fn of_user(store: &Store, user_id: UserId, paging: &Paging) -> Result<Page<SeatView>> {
     let seats = paging.read(store, &Membership::of_user(user_id)).await?;
-    let roles: HashMap<TenantId, Role> = seats.items.iter().map(|seat| (seat.tenant_id, seat.role)).collect();
-    let keys: Vec<Key> = seats.items.iter().map(|seat| Tenant::key_of(seat.tenant_id)).collect();
-    let tenants: Vec<Stored<Tenant>> = store.get_many(&keys).await?;
-    let items = tenants.iter().filter_map(|tenant| {
-        Some(SeatView { tenant: TenantView::from(&tenant.value), role: *roles.get(&tenant.id)? })
-    });
-    Ok(Page { items: items.collect(), next_cursor: seats.next_cursor })
+    let seats: Page<(Membership, Stored<Tenant>)> =
+        store.join(seats, |seat| Tenant::key_of(seat.tenant_id)).await?;
+    Ok(seats.map(|(seat, tenant)| SeatView { tenant: TenantView::from(&tenant.value), role: seat.role }))
 }
 
 /// Tenants belong to people; a machine works in the one that it was made in.

@@ -7,7 +7,7 @@ use kernel::{
 use store::{Change, Entity, Index, Key, Query, Store, Stored, Table};
 
 use super::{EmailClaim, User, UsernameClaim};
-use crate::{IDENTITY_TABLE, email::Email, username::Username};
+use crate::{IDENTITY_TABLE, bootstrap, email::Email, username::Username};
 
 /// All accounts, for operators. One partition: accounts are made slowly and listed by few.
 const ALL: (Index, &str) = (Index("gsi1"), "users");
@@ -66,22 +66,31 @@ impl Entity for UsernameClaim {
 }
 
 /// Writes a new account with its claims on e-mail address and username.
-pub(crate) fn create(change: Change, user: &User) -> Change {
+///
+/// # Errors
+/// [`Error::Conflict`] for the operator's e-mail address and username, unless it is the operator.
+pub(crate) fn create(change: Change, user: &User) -> Result<Change> {
+    if user.email.as_str() == bootstrap::EMAIL && !user.is_operator {
+        return Err(email_taken());
+    }
     let email = EmailClaim { email: user.email.clone(), user_id: user.id };
-    change
+    Ok(change
         .create(user, Error::internal("create an account", "its id exists"))
-        .create(&email, Error::conflict("email_taken", "an account with this e-mail address exists; log in"))
-        .create(&claim_of(&user.username, user.id), username_taken())
+        .create(&email, email_taken())
+        .create(&claim_of(user)?, username_taken()))
 }
 
 /// Moves the claim on a username when it changes.
-pub(crate) fn rename(change: Change, old: &User, new: &User) -> Change {
+///
+/// # Errors
+/// [`Error::Conflict`] for the operator's username, unless it is an operator.
+pub(crate) fn rename(change: Change, old: &User, new: &User) -> Result<Change> {
     if old.username.folded() == new.username.folded() {
-        return change;
+        return Ok(change);
     }
-    change
+    Ok(change
         .discard::<UsernameClaim>(UsernameClaim::key_of(&old.username))
-        .create(&claim_of(&new.username, new.id), username_taken())
+        .create(&claim_of(new)?, username_taken()))
 }
 
 /// Deletes an account with its claims: e-mail address and username are free again.
@@ -92,8 +101,16 @@ pub(crate) fn erase(change: Change, user: &Stored<User>) -> Change {
         .discard::<UsernameClaim>(UsernameClaim::key_of(&user.username))
 }
 
-fn claim_of(username: &Username, user_id: UserId) -> UsernameClaim {
-    UsernameClaim { folded: username.folded(), user_id }
+fn claim_of(user: &User) -> Result<UsernameClaim> {
+    let folded = user.username.folded();
+    if folded == bootstrap::USERNAME && !user.is_operator {
+        return Err(username_taken());
+    }
+    Ok(UsernameClaim { folded, user_id: user.id })
+}
+
+fn email_taken() -> Error {
+    Error::conflict("email_taken", "an account with this e-mail address exists; log in")
 }
 
 fn username_taken() -> Error {
@@ -114,10 +131,4 @@ pub(crate) async fn find_by_email(store: &Store, email: &Email) -> Result<Option
 pub(crate) async fn require(store: &Store, id: UserId) -> Result<Stored<User>> {
     let user = store.get_consistent(&User::key_of(id)).await?;
     user.ok_or_else(|| Error::Unauthenticated("the account no longer exists".into()))
-}
-
-/// The accounts of one page of a list, in its order; those that were erased are left out.
-pub(crate) async fn find_many(store: &Store, ids: impl Iterator<Item = UserId>) -> Result<Vec<Stored<User>>> {
-    let keys: Vec<Key> = ids.map(User::key_of).collect();
-    store.get_many(&keys).await
 }

@@ -3,12 +3,12 @@
 use axum::extract::State;
 use kernel::{Page, Result, Role, id::TenantId, permission::UsersRead};
 use platform::{Allowed, Paging, Query, View};
-use store::Store;
+use store::{Store, Stored};
 
 use crate::{
     App,
     membership::Membership,
-    user::{self, User, UserView},
+    user::{User, UserView},
 };
 
 /// Lists accounts.
@@ -36,9 +36,7 @@ pub(crate) async fn list_users(
 
 async fn of_members(store: &Store, tenant_id: TenantId, paging: &Paging) -> Result<Page<UserView>> {
     let members = paging.read(store, &Membership::of_tenant(tenant_id)).await?;
-    let users = user::store::find_many(store, members.items.iter().map(|member| member.user_id)).await?;
-    Ok(Page {
-        items: users.iter().map(|user| UserView::from(&user.value)).collect(),
-        next_cursor: members.next_cursor,
-    })
+    let users: Page<(Membership, Stored<User>)> =
+        store.join(members, |member| User::key_of(member.user_id)).await?;
+    Ok(users.map(|(_, user)| UserView::from(&user.value)))
 }

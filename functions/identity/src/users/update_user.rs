@@ -53,7 +53,7 @@ pub(crate) async fn update_user(
     let next = decide(&user, input, allowed.principal().user_id(), now)?;
     if let Some(action) = action(&user, &next) {
         let change = Change::new(action, "user", id).in_tenant(user.personal_tenant_id).replace(&user, &next);
-        let mut change = user::store::rename(change, &user, &next);
+        let mut change = user::store::rename(change, &user, &next)?;
         if action == SUSPEND {
             change = change.revoke(ids::new(now), Subject::User(id), now);
         }

@@ -17,6 +17,27 @@ async fn erase(app: &App, who: &Person, password: &str) -> Answer {
 }
 
 #[tokio::test]
+async fn nobody_takes_the_operator_s_names() {
+    let app = app().await;
+    let ann = person(&app, "ann").await;
+    let register = async |email: &str, username: &str| {
+        let body = json!({"email": email, "username": username, "password": PASSWORD});
+        app.post("/api/v1/auth/register").json(&body).await
+    };
+    for (email, username, rule) in [
+        ("operator@localhost", "bob", "email_taken"),
+        ("Operator@LOCALHOST", "bob", "email_taken"),
+        ("bob@example.com", "operator", "username_taken"),
+        ("bob@example.com", "OPERATOR", "username_taken"),
+    ] {
+        let problem = register(email, username).await.problem(409);
+        assert!(problem["detail"].as_str().unwrap().contains(rule), "{email} {username}: {problem}");
+    }
+    rename(&app, &ann, "Operator").await.problem(409);
+    crate::cast::operator(&app).await;
+}
+
+#[tokio::test]
 async fn a_rename_moves_the_claim_on_the_name() {
     let app = app().await;
     let (ann, bob) = (person(&app, "ann").await, person(&app, "bob").await);

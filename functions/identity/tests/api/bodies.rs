@@ -11,6 +11,9 @@ use crate::{
 
 const JSON: &str = "application/json";
 
+/// An answer stays far below the 6 MiB that Lambda carries.
+const ANSWER_MAX: usize = 64 << 10;
+
 /// A body, how it is announced, and what the answer must be.
 struct Broken {
     name: &'static str,
@@ -30,6 +33,8 @@ fn table(fields: &[String], example: &Value) -> Vec<Broken> {
     let mut unknown = example.clone();
     unknown["no_such_field"] = json!(1);
     let first = format!("\"{}\"", fields[0]);
+    let names: Vec<String> = (0..100_000).map(|n| format!("\"{n:05}\":1")).collect();
+    let long = format!("\"{}\": 1", "n".repeat(500_000));
     let announced = |name, content_type| Broken { content_type, ..broken(name, 415, right.clone()) };
     vec![
         broken("nothing", 400, ""),
@@ -44,6 +49,9 @@ fn table(fields: &[String], example: &Value) -> Vec<Broken> {
         broken("a name twice, deep", 400, format!(r#"{{{first}: {{"a": 1, "a": 1}}}}"#)),
         broken("100,000 brackets", 400, "[".repeat(100_000)),
         broken("100,000 objects", 400, r#"{"a":"#.repeat(100_000)),
+        broken("a long name twice", 400, format!("{{{long}, {long}}}")),
+        broken("a long unknown name", 422, format!("{{{long}}}")),
+        broken("100,000 unknown names", 422, format!("{{{}}}", names.join(","))),
         broken("an array", 422, "[]"),
         broken("null", 422, "null"),
         broken("a text", 422, "\"text\""),
@@ -86,6 +94,7 @@ async fn broken_bodies_get_their_problem_and_change_nothing() {
             let answer = call.raw(broken.body).await;
             let status = operation.check(broken.name, &answer);
             assert_eq!(status, broken.status, "{} with {}", operation.name(), broken.name);
+            assert!(answer.body.len() < ANSWER_MAX, "{} with {}", operation.name(), broken.name);
             if status == 422 {
                 let errors = answer.json()["errors"].as_array().cloned().unwrap_or_default();
                 assert!(!errors.is_empty(), "{} with {}", operation.name(), broken.name);

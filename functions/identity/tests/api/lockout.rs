@@ -1,11 +1,19 @@
 //! Guessing passwords: who is locked out, for how long, and who never is.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
+use aws_smithy_runtime_api::client::{http::HttpConnectorFuture, orchestrator::HttpResponse};
 use serde_json::json;
 use testkit::{Answer, App, Call};
 
-use crate::people::{PASSWORD, app, email, login, person, register};
+use crate::{
+    people::{PASSWORD, app, email, login, person, register},
+    wire::wired,
+};
 
 const STRANGER: &str = "198.51.100.66";
 
@@ -42,6 +50,25 @@ async fn five_failures_lock_one_network_out_until_retry_after() {
         guess(&app, STRANGER, "not this one").await.problem(401);
     }
     guess(&app, STRANGER, PASSWORD).await.expect(200);
+}
+
+/// Others win each write to the counters, once the attempt is admitted.
+#[tokio::test]
+async fn a_failure_that_cannot_be_counted_tells_nothing() {
+    let app = app().await;
+    register(&app, "ann").await.expect(201);
+    let puts = AtomicU32::new(0);
+    let crowded = wired(&app, move |request| {
+        let is_put = request.headers().get("x-amz-target")?.ends_with("PutItem");
+        if !is_put || puts.fetch_add(1, Ordering::SeqCst) == 0 {
+            return None;
+        }
+        let lost = json!({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"});
+        let answer = HttpResponse::new(400.try_into().unwrap(), lost.to_string().into());
+        Some(HttpConnectorFuture::ready(Ok(answer)))
+    });
+    let uncounted = guess(&crowded.await, STRANGER, "not this one").await;
+    assert_eq!(retry_after(&uncounted.expect(429)), Duration::from_secs(1));
 }
 
 #[tokio::test]

@@ -4,10 +4,11 @@ use platform::{Boot, config::Vars, secrets::Secrets};
 use testkit::{App, Lab};
 
 /// What the function is configured by.
-const VARS: [&str; 6] = [
+const VARS: [&str; 7] = [
     "IDENTITY_TABLE",
     "EPHEMERAL_TABLE",
     "AUDIT_TABLE",
+    "OUTBOX_TABLE",
     "VERIFICATION_KEYS_SECRET",
     "APP_KEYS_SECRET",
     "PUBLIC_URL",

@@ -33,7 +33,9 @@ async fn it_is_ready_when_everything_answers() {
             ["identity_table", "ok"],
             ["ephemeral_table", "ok"],
             ["audit_table", "ok"],
+            ["outbox_table", "ok"],
             ["verification_keys", "ok"],
+            ["app_keys", "ok"],
         ])
     );
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -45,7 +47,9 @@ async fn each_dependency_that_does_not_answer_is_told_and_nothing_else() {
         ("IDENTITY_TABLE", "identity_table"),
         ("EPHEMERAL_TABLE", "ephemeral_table"),
         ("AUDIT_TABLE", "audit_table"),
+        ("OUTBOX_TABLE", "outbox_table"),
         ("VERIFICATION_KEYS_SECRET", "verification_keys"),
+        ("APP_KEYS_SECRET", "app_keys"),
     ] {
         let lab = Lab::new();
         make_keys(&lab).await;
@@ -73,7 +77,7 @@ async fn each_dependency_that_does_not_answer_is_told_and_nothing_else() {
 async fn it_is_not_ready_before_there_are_keys() {
     let app = Lab::new().http("ops", ops::function).await;
     let answer = app.get("/ready").await.expect(503);
-    assert_eq!(statuses(&answer)[3], json!(["verification_keys", "failing"]));
+    assert_eq!(statuses(&answer)[4], json!(["verification_keys", "failing"]));
 }
 
 #[tokio::test]
@@ -89,10 +93,10 @@ async fn an_answer_stands_for_five_seconds() {
 
     lab.advance(Duration::from_millis(1));
     app.get("/ready").await.expect(200);
-    assert_eq!(lab.cloud().calls()["dynamodb:GetItem"], asked["dynamodb:GetItem"] + 3);
+    assert_eq!(lab.cloud().calls()["dynamodb:GetItem"], asked["dynamodb:GetItem"] + 4);
     assert_eq!(
         lab.cloud().calls()["secretsmanager:GetSecretValue"],
-        asked["secretsmanager:GetSecretValue"] + 1
+        asked["secretsmanager:GetSecretValue"] + 2
     );
 }
 
@@ -101,7 +105,7 @@ async fn who_asks_at_the_same_time_waits_for_one_answer() {
     let app = ready_app().await;
     let answers = join_all((0..20).map(|_| app.get("/ready").into_future())).await;
     assert!(answers.iter().all(|answer| answer.status == 200));
-    assert_eq!(app.lab().cloud().calls()["dynamodb:GetItem"], 3);
+    assert_eq!(app.lab().cloud().calls()["dynamodb:GetItem"], 4);
 }
 
 /// Time passes only while everybody waits.
@@ -129,4 +133,33 @@ async fn it_answers_in_time_when_nothing_else_does() {
         "{statuses}: a value in a cache is no answer"
     );
     app.get("/health").await.expect(200);
+}
+
+/// The same when nothing has answered from the beginning.
+#[tokio::test(start_paused = true)]
+async fn it_starts_and_says_so_when_nothing_answers() {
+    let lab = Lab::new();
+    let silence = Silence::default();
+    silence.fall();
+    let build = async |boot: Boot| {
+        let aws = silence.over(&boot.aws);
+        ops::function(Boot { aws, ..boot }).await
+    };
+    let app = tokio::time::timeout(Duration::from_millis(1), lab.http("ops", build)).await;
+    let app = app.expect("it asks nobody");
+
+    app.get("/health").await.expect(200);
+    let answer = app.get("/ready").await.expect(503);
+    let statuses = statuses(&answer);
+    let failing: Vec<&Value> = statuses
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check[1] == "failing")
+        .map(|check| &check[0])
+        .collect();
+    assert_eq!(
+        failing,
+        ["identity_table", "ephemeral_table", "audit_table", "outbox_table", "verification_keys", "app_keys"]
+    );
 }

@@ -6,6 +6,7 @@
 )]
 
 mod changes;
+mod faults;
 mod idempotency;
 mod note;
 mod pages;

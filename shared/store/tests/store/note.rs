@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_types::SdkConfig;
 use cloud::{Cloud, Template};
 use kernel::{
     Principal, PrincipalKind, Role, Timestamp,
@@ -9,7 +10,7 @@ use kernel::{
     principal::Scopes,
 };
 use serde::{Deserialize, Serialize};
-use store::{Actor, Entity, Key, Query, SealingKey, Store, Table, idempotency::ClaimSlot};
+use store::{Actor, Entity, Index, Key, Query, SealingKey, Store, Table, idempotency::ClaimSlot};
 use uuid::Uuid;
 
 /// Any table with the common keys will do.
@@ -45,6 +46,10 @@ impl Entity for Note {
     fn key(&self) -> Key {
         Self::key_of(&self.name)
     }
+
+    fn index_keys(&self) -> Vec<(Index, Key)> {
+        vec![(Index("gsi1"), Key::new("notes", format!("note#{}", self.name)))]
+    }
 }
 
 /// A noun whose field has a name that is ours.
@@ -64,12 +69,22 @@ impl Entity for Greedy {
 
 /// A store on a cloud of its own.
 pub(crate) fn store() -> (Store, Cloud) {
+    store_over(|config| config)
+}
+
+/// The physical name of the notes' table.
+pub(crate) fn table() -> String {
+    Template::of_workspace().unwrap().function("identity").unwrap().environment[TABLE.0].clone()
+}
+
+/// The same, reached in another way.
+pub(crate) fn store_over(reach: impl Fn(SdkConfig) -> SdkConfig) -> (Store, Cloud) {
     let template = Template::of_workspace().unwrap();
     let cloud = Cloud::memory(&template).unwrap();
     let variables = &template.function("identity").unwrap().environment;
     let tables = [TABLE, store::audit::TABLE, store::ephemeral::TABLE, store::outbox::TABLE];
     let tables: HashMap<Table, String> = tables.map(|table| (table, variables[table.0].clone())).into();
-    (Store::new(&cloud.sdk_config(), tables, SealingKey::new(&[7; 32])), cloud)
+    (Store::new(&reach(cloud.sdk_config()), tables, SealingKey::new(&[7; 32])), cloud)
 }
 
 /// Somebody who writes.

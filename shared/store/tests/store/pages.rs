@@ -1,8 +1,8 @@
 //! Lists: complete, in order, stable while others insert.
 
-use kernel::{Error, Limit};
+use kernel::{Error, Limit, Page};
 use proptest::prelude::*;
-use store::{Change, Query, Store};
+use store::{Change, Index, Query, Store, Stored};
 
 use crate::note::{Note, actor, store};
 
@@ -30,6 +30,50 @@ async fn a_cursor_of_another_query_is_refused() {
         let refused = store.page(&other, limit(1), Some(&cursor)).await;
         assert!(matches!(refused, Err(Error::Invalid(_))), "{other:?}");
     }
+}
+
+#[tokio::test]
+async fn the_last_page_says_that_it_is_the_last() {
+    let (store, _cloud) = store();
+    for n in 0..6 {
+        add(&store, &format!("{n}")).await;
+    }
+    let by_name = Query::index(Index("gsi1"), "notes", "");
+    for query in [Note::all(), Note::all().newest_first(), by_name.clone(), by_name.newest_first()] {
+        for (size, pages) in [(1, 6), (2, 3), (3, 2), (4, 2), (5, 2), (6, 1), (7, 1)] {
+            let (mut found, mut cursor, mut seen) = (0, None, Vec::new());
+            loop {
+                let page = store.page(&query, limit(size), cursor.as_deref()).await.unwrap();
+                found += 1;
+                seen.extend(page.items.into_iter().map(|note| note.name));
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!((found, seen.len()), (pages, 6), "{query:?} by {size}");
+            seen.dedup();
+            assert_eq!(seen.len(), 6, "{query:?} by {size}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_item_of_a_page_is_joined_with_its_own() {
+    let (store, _cloud) = store();
+    for name in ["c", "a"] {
+        add(&store, name).await;
+    }
+    let page = Page { items: vec!["a", "b", "c"], next_cursor: Some("next".to_owned()) };
+    let joined: Page<(&str, Stored<Note>)> = store.join(page, |name| Note::key_of(name)).await.unwrap();
+    let names: Vec<(&str, &str)> = joined.items.iter().map(|(item, note)| (*item, &*note.name)).collect();
+    assert_eq!(names, [("a", "a"), ("c", "c")], "what does not exist is left out");
+    assert_eq!(joined.next_cursor.as_deref(), Some("next"));
+    let none: Page<(&str, Stored<Note>)> = store
+        .join(Page { items: Vec::new(), next_cursor: None }, |name: &&str| Note::key_of(name))
+        .await
+        .unwrap();
+    assert!(none.items.is_empty());
 }
 
 proptest! {

@@ -3,12 +3,13 @@
 use axum::extract::State;
 use kernel::{Page, id::TenantId, permission::MembersRead};
 use platform::{Allowed, Paging, Path, Query, Result, View};
+use store::Stored;
 
 use crate::{
     App,
     membership::{MemberView, Membership},
     tenants::find,
-    user,
+    user::User,
 };
 
 /// Lists who belongs to the tenant.
@@ -27,11 +28,8 @@ pub(crate) async fn list_members(
     let store = app.edge.store();
     find(store, allowed.principal(), id).await?;
     let page = paging.read(store, &Membership::of_tenant(id)).await?;
-    let accounts = user::store::find_many(store, page.items.iter().map(|member| member.user_id)).await?;
-    let view = |member: &Membership| {
-        let account = accounts.iter().find(|account| account.id == member.user_id)?;
-        Some(MemberView::new(member, &account.username))
-    };
     // Who is being erased at this moment is left out.
-    Ok(View(Page { items: page.items.iter().filter_map(view).collect(), next_cursor: page.next_cursor }))
+    let members: Page<(Membership, Stored<User>)> =
+        store.join(page, |member| User::key_of(member.user_id)).await?;
+    Ok(View(members.map(|(member, account)| MemberView::new(&member, &account.username))))
 }
