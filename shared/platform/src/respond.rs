@@ -12,7 +12,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use kernel::{Error, Timestamp};
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
-use store::idempotency::Reply;
+use store::{Actor, Change, Entity, Store, Stored, idempotency::Reply};
 
 use crate::{Problem, Result};
 
@@ -109,6 +109,35 @@ impl Conditional {
             .as_deref()
             .is_some_and(|wanted| !tags(wanted).any(|tag| tag == "*" || tag == current));
         if is_stale || self.knows(&current) { Err(Error::PreconditionFailed) } else { Ok(()) }
+    }
+
+    /// Carries a change out: [`check`](Self::check)s what the entity was, lets `decide` say what it becomes and what
+    /// else is written, or that nothing does; commits, and answers with what it is then.
+    ///
+    /// # Errors
+    /// [`Error::PreconditionFailed`] as in `check`, also when another change came in between; what `decide` refuses.
+    pub async fn amend<T: Entity, V: Serialize>(
+        &self,
+        store: &Store,
+        actor: &Actor,
+        old: &Stored<T>,
+        view: impl Fn(&T) -> V,
+        decide: impl FnOnce(&T) -> Result<Option<(T, Change)>, Error>,
+    ) -> Result<Response> {
+        self.check(&view(old))?;
+        let Some((next, change)) = decide(old)? else {
+            return self.answer(&view(old));
+        };
+        store.commit(actor, change.replace_first(old, &next, self.lost_race())).await?;
+        self.answer(&view(&next))
+    }
+
+    /// The error for a change that lost the race against another: the tag that the client named is stale by now.
+    pub fn lost_race(&self) -> Error {
+        match &self.if_match {
+            Some(wanted) if !tags(wanted).any(|tag| tag == "*") => Error::PreconditionFailed,
+            _ => store::changed_meanwhile(),
+        }
     }
 
     /// Answers with the representation and its tag, or 304 when the client has it (RFC 9110 §13.1.2).
