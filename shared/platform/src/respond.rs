@@ -223,16 +223,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Conditional {
     }
 }
 
-/// Something was made: 201 with its place, its tag and itself.
+/// Something was made: 201 with its place, its tag and itself. Only a commit gives one, which has recorded the answer
+/// under the request's `Idempotency-Key`.
 #[derive(Clone, Debug)]
 pub struct Created(Reply);
 
 impl Created {
-    /// An answer for the entity at `location`.
+    /// Carries the change out and answers with the entity at `location`, again for a request that is sent again.
     ///
     /// # Errors
-    /// When it cannot be serialised.
-    pub fn new(location: &str, view: &impl Serialize) -> Result<Self, Error> {
+    /// What [`Store::commit`] refuses; when the view cannot be serialised.
+    pub async fn commit(
+        store: &Store,
+        actor: &Actor,
+        change: Change,
+        location: &str,
+        view: &impl Serialize,
+    ) -> Result<Self> {
         let body = to_json(view)?;
         let headers = vec![
             ("location".to_owned(), location.to_owned()),
@@ -240,12 +247,9 @@ impl Created {
             ("content-type".to_owned(), "application/json".to_owned()),
         ];
         let body = String::from_utf8(body).map_err(|error| Error::internal("write an answer", error))?;
-        Ok(Self(Reply { status: StatusCode::CREATED.as_u16(), headers, body }))
-    }
-
-    /// What is recorded under the request's `Idempotency-Key`.
-    pub fn reply(&self) -> Reply {
-        self.0.clone()
+        let reply = Reply { status: StatusCode::CREATED.as_u16(), headers, body };
+        store.commit(actor, change.answering(reply.clone())).await?;
+        Ok(Self(reply))
     }
 }
 
