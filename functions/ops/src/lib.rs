@@ -15,24 +15,7 @@ mod openapi_json;
 mod readiness;
 mod ready;
 
-use platform::{Boot, BootError, Function};
-
 pub use app::App;
-
-/// Builds the HTTP function.
-///
-/// # Errors
-/// [`BootError`] for configuration, secrets and dependencies.
-pub async fn function(boot: Boot) -> Result<Function, BootError> {
-    let app = App::new(&boot).await?;
-    let edge = app.edge.clone();
-    Ok(Function::Http(platform::http::surround(&edge, router().with_state(app))))
-}
-
-/// The group's part of the OpenAPI document.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    platform::openapi::complete(document())
-}
 
 // Every endpoint: one line is route and documentation.
 platform::endpoints! {

@@ -16,14 +16,29 @@ use crate::{
     problem::{FaultDocument, ProblemDocument},
 };
 
-/// Lists a group's endpoints, each once, and makes of the list the group's router and, apart, its document. A Lambda
+/// Lists a group's endpoints, each once, and makes of the list the group's function and, apart, its document. A Lambda
 /// needs only the router, and building the document would be a good part of its cold start.
 ///
-/// The handlers carry `#[utoipa::path]`. Declares `fn router() -> axum::Router<State>` and
-/// `fn document() -> OpenApi`.
+/// The handlers carry `#[utoipa::path]`; the state is made by `async fn new(&Boot) -> Result<Self, BootError>` and gives
+/// its [`Edge`](crate::Edge) by `FromRef`. Declares `pub async fn function` and `pub fn openapi`.
 #[macro_export]
 macro_rules! endpoints {
     ($state:ty: $($handler:path),* $(,)?) => {
+        /// Builds the group's HTTP function.
+        ///
+        /// # Errors
+        /// [`BootError`](platform::BootError) for configuration, secrets and dependencies.
+        pub async fn function(boot: $crate::Boot) -> Result<$crate::Function, $crate::BootError> {
+            let state = <$state>::new(&boot).await?;
+            let edge = axum::extract::FromRef::from_ref(&state);
+            Ok($crate::Function::Http($crate::http::surround(&edge, router().with_state(state))))
+        }
+
+        /// The group's part of the OpenAPI document.
+        pub fn openapi() -> utoipa::openapi::OpenApi {
+            $crate::openapi::complete(document())
+        }
+
         fn router() -> axum::Router<$state> {
             use utoipa_axum::PathItemExt as _;
             let router = axum::Router::new();
