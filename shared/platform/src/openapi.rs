@@ -1,11 +1,14 @@
 //! What every operation has in common, written into the document once.
 
+mod answers;
+
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
 use utoipa::{
     PartialSchema as _,
     openapi::{
-        Components, Content, OpenApi, PathItem, Ref, RefOr, Response,
+        Components, OpenApi, PathItem, RefOr, Response, Schema,
         path::{Operation, ParameterIn},
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
@@ -79,6 +82,8 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
             RefOr::T(SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(cookie::ACCESS)))),
         ),
     ]);
+    answers::declare(components);
+    exemplify_pages(components);
     for item in api.paths.paths.values_mut() {
         for (_, operation) in operations_mut(item) {
             complete_operation(operation);
@@ -144,10 +149,12 @@ fn complete_operation(operation: &mut Operation) {
     ]);
     for (status, (_, description)) in problems.into_iter().filter(|(_, (applies, _))| *applies) {
         let responses = &mut operation.responses.responses;
-        responses.entry(status.to_owned()).or_insert_with(|| problem(description));
+        responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(Response::new(description)));
     }
-    for response in &mut operation.responses.responses {
-        as_problem(response);
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            answers::complete(status, response, takes_key);
+        }
     }
     if !is_public {
         operation.security = Some(vec![
@@ -162,25 +169,23 @@ fn parameters_named(operation: &Operation, name: &str) -> bool {
     parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
 }
 
-/// An error that a handler declares by its status and description alone is a problem document too.
-fn as_problem((status, response): (&String, &mut RefOr<Response>)) {
-    let is_error = status.starts_with(['4', '5']);
-    if let RefOr::T(response) = response
-        && is_error
-        && response.content.is_empty()
-    {
-        *response = problem_response(&response.description);
+/// A page shows an item and where to go on: it has no fields of its own that could say so.
+fn exemplify_pages(components: &mut Components) {
+    let examples: Vec<(String, Value)> = components
+        .schemas
+        .iter()
+        .filter_map(|(name, schema)| {
+            let item =
+                name.strip_prefix("Page_").filter(|_| matches!(schema, RefOr::T(Schema::Object(_))))?;
+            let RefOr::T(Schema::Object(item)) = components.schemas.get(item)? else {
+                return None;
+            };
+            Some((name.clone(), json!({"items": [item.example.as_ref()?], "next_cursor": "b3BhcXVl"})))
+        })
+        .collect();
+    for (name, example) in examples {
+        if let Some(RefOr::T(Schema::Object(page))) = components.schemas.get_mut(&name) {
+            page.example.get_or_insert(example);
+        }
     }
-}
-
-fn problem(description: &str) -> RefOr<Response> {
-    RefOr::T(problem_response(description))
-}
-
-fn problem_response(description: &str) -> Response {
-    let content = Content::new(Some(Ref::from_schema_name("ProblemDocument")));
-    utoipa::openapi::ResponseBuilder::new()
-        .description(description)
-        .content("application/problem+json", content)
-        .build()
 }

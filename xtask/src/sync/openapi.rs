@@ -19,6 +19,11 @@ pub(super) fn merged(groups: &[Group]) -> Result<String> {
     let mut document: OpenApi = OpenApiBuilder::new().info(info).build();
     for group in groups {
         document.merge(group.document.clone());
+        // utoipa leaves these out of a merge.
+        if let Some((ours, theirs)) = document.components.as_mut().zip(group.document.components.clone()) {
+            ours.headers.extend(theirs.headers);
+            ours.examples.extend(theirs.examples);
+        }
     }
     Ok(document.to_pretty_json()? + "\n")
 }
