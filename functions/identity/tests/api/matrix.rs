@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::{
     cast::Cast,
     forge::Forge,
+    people::register,
     rows::{assert_same, rows},
     walk::{self, Operation, operations},
 };
@@ -134,6 +135,39 @@ async fn a_change_of_what_was_changed_meanwhile_is_refused() {
     }
     assert!(walked >= 16, "{walked} were walked");
     assert_same("a stale If-Match", &before, &rows(&cast.app).await);
+}
+
+#[tokio::test]
+async fn a_creation_sent_again_is_answered_with_the_first_answer() {
+    let cast = Cast::new().await;
+    // The example of a new member is somebody with an account.
+    register(&cast.app, "bob").await.expect(201);
+    let mut walked = 0;
+    for operation in operations() {
+        if !operation.takes("Idempotency-Key") {
+            assert!(!operation.answers(201), "{} takes no Idempotency-Key", operation.name());
+            continue;
+        }
+        let owner = cast.who(Role::Owner);
+        let (_, example) = operation.body.as_ref().expect("a creation has a body");
+        let send = || {
+            let call = cast.app.call(&operation.method, operation.path_about(owner)).bearer(&owner.access);
+            call.header("idempotency-key", format!("walk-{walked}")).json(example)
+        };
+        let first = send().await;
+        assert_eq!(operation.check("a key", &first), 201, "{}", operation.name());
+        let before = rows(&cast.app).await;
+        let again = send().await.expect(201);
+        assert_eq!(again.header("idempotent-replayed"), "true", "{}", operation.name());
+        assert_eq!(again.body, first.body, "{}", operation.name());
+        for header in ["location", "etag", "content-type"] {
+            assert!(!first.header(header).is_empty(), "{} answers without {header}", operation.name());
+            assert_eq!(again.header(header), first.header(header), "{}", operation.name());
+        }
+        assert_same(&operation.name(), &before, &rows(&cast.app).await);
+        walked += 1;
+    }
+    assert!(walked >= 3, "{walked} were walked");
 }
 
 #[tokio::test]
