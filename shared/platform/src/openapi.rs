@@ -23,10 +23,17 @@ use crate::{
 /// needs only the router, and building the document would be a good part of its cold start.
 ///
 /// The handlers carry `#[utoipa::path]`; the state is made by `async fn new(&Boot) -> Result<Self, BootError>` and gives
-/// its [`Edge`](crate::Edge) by `FromRef`. Declares `pub async fn function` and `pub fn openapi`.
+/// its [`Edge`](crate::Edge) by `FromRef`. Declares `pub async fn function` and `pub fn openapi`. A group in which an
+/// operation says `x-stream` begins with `streaming`: a runtime streams every answer or none.
 #[macro_export]
 macro_rules! endpoints {
+    (streaming $state:ty: $($handler:path),* $(,)?) => {
+        $crate::endpoints!(@group HttpStreaming, $state, $($handler),*);
+    };
     ($state:ty: $($handler:path),* $(,)?) => {
+        $crate::endpoints!(@group Http, $state, $($handler),*);
+    };
+    (@group $variant:ident, $state:ty, $($handler:path),*) => {
         /// Builds the group's HTTP function.
         ///
         /// # Errors
@@ -34,7 +41,7 @@ macro_rules! endpoints {
         pub async fn function(boot: $crate::Boot) -> Result<$crate::Function, $crate::BootError> {
             let state = <$state>::new(&boot).await?;
             let edge = axum::extract::FromRef::from_ref(&state);
-            Ok($crate::Function::Http($crate::http::surround(&edge, router().with_state(state))))
+            Ok($crate::Function::$variant($crate::http::surround(&edge, router().with_state(state))))
         }
 
         /// The group's part of the OpenAPI document.
