@@ -13,6 +13,7 @@ mod cookies;
 mod events;
 mod forge;
 mod idempotency;
+mod imported;
 mod keys;
 mod lockout;
 mod mail;
