@@ -39,10 +39,18 @@ async fn start(router: Router, throttled: bool) -> Running {
 /// Starts a gateway before a buffered function and one that streams.
 async fn start_both(router: Router, stream: Router, throttled: bool) -> Running {
     let functions = [("Echo", Function::Http(router)), ("Speak", Function::HttpStreaming(stream))];
-    let template = Template::parse(TEMPLATE, &BTreeMap::new()).unwrap();
-    let cloud = Cloud::memory(&template).unwrap();
-    let functions = load(&template, functions);
-    let gateway = Arc::new(Gateway::new(template.api.unwrap(), functions, throttled).unwrap());
+    start_template(&Template::parse(TEMPLATE, &BTreeMap::new()).unwrap(), functions, throttled).await
+}
+
+/// Starts the gateway of a template before these functions.
+async fn start_template<const N: usize>(
+    template: &Template,
+    functions: [(&str, Function); N],
+    throttled: bool,
+) -> Running {
+    let cloud = Cloud::memory(template).unwrap();
+    let functions = load(template, functions);
+    let gateway = Arc::new(Gateway::new(template.api.clone().unwrap(), functions, throttled).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let (stopper, stop) = stop::channel();
