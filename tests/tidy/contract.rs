@@ -14,11 +14,12 @@ fn every_operation_keeps_the_conventions() -> Result<()> {
     let mut breaches = Breaches::default();
     for (path, item) in entries(&document["paths"]) {
         for (method, operation) in entries(item) {
-            let operation = Operation { document: &document, method, path, operation };
+            let operation = Operation { document: &document, method, path, object: operation };
             operation.creates(&mut breaches);
             operation.changes(&mut breaches);
             operation.reads(&mut breaches);
             operation.lists(&mut breaches);
+            operation.is_bounded(&mut breaches);
             operation.says_when_to_come_back(&mut breaches);
             operation.shows_its_bodies(&mut breaches);
         }
@@ -48,7 +49,7 @@ struct Operation<'a> {
     document: &'a Value,
     method: &'a str,
     path: &'a str,
-    operation: &'a Value,
+    object: &'a Value,
 }
 
 impl Operation<'_> {
@@ -98,6 +99,18 @@ impl Operation<'_> {
         }
     }
 
+    /// What anybody may send, and what makes a password hash, costs more than it takes to ask.
+    fn is_bounded(&self, breaches: &mut Breaches) {
+        let is_public = self.method == "post" && self.object["x-permission"] == "public";
+        let bodies = entries(&self.object["requestBody"]["content"]).filter_map(|(_, body)| named(body));
+        let fields =
+            bodies.flat_map(|name| entries(&self.document["components"]["schemas"][name]["properties"]));
+        let takes_password = fields.into_iter().any(|(name, _)| name.contains("password"));
+        let law = "what takes a password, and a public change, says x-throttle";
+        let is_throttled = self.object["x-throttle"].is_string();
+        breaches.unless(is_throttled || !(is_public || takes_password), &self.name(), law);
+    }
+
     fn says_when_to_come_back(&self, breaches: &mut Breaches) {
         for status in ["429", "503"] {
             // A report of what does not answer is no refusal.
@@ -105,15 +118,15 @@ impl Operation<'_> {
             let law = format!("its {status} has Retry-After");
             breaches.unless(!is_problem || self.has_header(status, "Retry-After"), &self.name(), &law);
         }
-        for (status, response) in entries(&self.operation["responses"]) {
+        for (status, response) in entries(&self.object["responses"]) {
             let law = format!("its {status} has X-Request-Id");
             breaches.unless(!response["headers"]["X-Request-Id"].is_null(), &self.name(), &law);
         }
     }
 
     fn shows_its_bodies(&self, breaches: &mut Breaches) {
-        let request = entries(&self.operation["requestBody"]["content"]);
-        let responses = entries(&self.operation["responses"]);
+        let request = entries(&self.object["requestBody"]["content"]);
+        let responses = entries(&self.object["responses"]);
         let answers = responses.flat_map(|(_, response)| entries(&response["content"]));
         for (media_type, body) in request.chain(answers).filter(|(kind, _)| kind.contains("json")) {
             let of_schema = named(body).map(|name| &self.document["components"]["schemas"][name]["example"]);
@@ -126,19 +139,19 @@ impl Operation<'_> {
     }
 
     fn answers(&self, status: &str) -> bool {
-        self.operation["responses"][status].is_object()
+        self.object["responses"][status].is_object()
     }
 
     fn has_header(&self, status: &str, header: &str) -> bool {
-        self.operation["responses"][status]["headers"][header].is_object()
+        self.object["responses"][status]["headers"][header].is_object()
     }
 
     fn takes(&self, parameter: &str) -> bool {
-        self.operation["parameters"].as_array().into_iter().flatten().any(|it| it["name"] == parameter)
+        self.object["parameters"].as_array().into_iter().flatten().any(|it| it["name"] == parameter)
     }
 
     fn bodies(&self, status: &str) -> impl Iterator<Item = (&String, &Value)> {
-        entries(&self.operation["responses"][status]["content"])
+        entries(&self.object["responses"][status]["content"])
     }
 }
 

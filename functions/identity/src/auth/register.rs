@@ -41,7 +41,7 @@ kernel::input! {
         (status = 403, description = "Passwords are not used here."),
         (status = 409, description = "The e-mail address or the username is taken."),
     ),
-    extensions(("x-permission" = json!("public")))
+    extensions(("x-permission" = json!("public")), ("x-throttle" = json!("auth")))
 )]
 pub(crate) async fn register(
     State(app): State<App>,

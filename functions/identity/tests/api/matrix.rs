@@ -89,6 +89,25 @@ async fn nobody_gets_further_without_a_good_token() {
 }
 
 #[tokio::test]
+async fn a_head_is_a_get_without_its_body() {
+    let cast = Cast::new().await;
+    let mut walked = 0;
+    for operation in operations().iter().filter(|operation| operation.method == "GET") {
+        let owner = cast.who(Role::Owner);
+        let path = operation.path_about(owner);
+        let ask = |method| cast.app.call(method, &*path).bearer(&owner.access).header("x-request-id", "same");
+        let (get, head) = (ask("GET").await, ask("HEAD").await);
+        assert_eq!(head.status, get.status, "{path}");
+        assert!(head.body.is_empty() && !get.body.is_empty(), "{path}");
+        for header in ["etag", "content-type", "cache-control", "x-request-id"] {
+            assert_eq!(head.header(header), get.header(header), "{path}: {header}");
+        }
+        walked += 1;
+    }
+    assert!(walked >= 10, "{walked} were walked");
+}
+
+#[tokio::test]
 async fn what_belongs_to_another_tenant_does_not_exist() {
     let cast = Cast::new().await;
     let before = rows(&cast.app).await;
