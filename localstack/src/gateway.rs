@@ -50,6 +50,15 @@ pub struct Gateway {
     functions: Functions,
 }
 
+/// A route of the template and its function do not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("template.yaml: {path}: {function} {fault}; run `cargo xtask sync`, or correct `endpoints!`")]
+pub struct Mismatch {
+    path: String,
+    function: String,
+    fault: &'static str,
+}
+
 /// What is known about a request before anything answers it.
 struct Asked<'r> {
     /// The id API Gateway gives each request.
@@ -62,13 +71,17 @@ struct Asked<'r> {
 
 impl Gateway {
     /// A gateway before `functions`; `throttled` says whether the template's throttles hold.
-    pub fn new(api: Api, functions: Functions, throttled: bool) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When a route does not fit its function.
+    pub fn new(api: Api, functions: Functions, throttled: bool) -> Result<Self, Mismatch> {
+        check(&api.routes, &functions)?;
+        Ok(Self {
             routes: Routes::new(&api.routes),
             throttles: throttled.then(|| Throttles::new(&api)),
             functions,
             api,
-        }
+        })
     }
 
     /// Answers one request that came from `source`.
@@ -122,8 +135,8 @@ impl Gateway {
         };
         match matched.integration {
             Integration::Mock(mock) => own.mock(mock),
-            Integration::Function { function, streams } => match self.functions.get(function) {
-                Some(loaded) => self.invoke(asked, matched, loaded, *streams, &body).await,
+            Integration::Function { function, .. } => match self.functions.get(function) {
+                Some(loaded) => self.invoke(asked, matched, loaded, &body).await,
                 None => own.response(Kind::IntegrationFailure),
             },
         }
@@ -134,7 +147,6 @@ impl Gateway {
         asked: &Asked<'_>,
         matched: &Matched<'_>,
         loaded: &Loaded,
-        streams: bool,
         body: &Bytes,
     ) -> Response {
         let own = Own::new(&self.api, asked);
@@ -150,8 +162,8 @@ impl Gateway {
             }
         };
         let limit = loaded.declared.timeout;
-        let limit = if streams { limit } else { limit.min(INTEGRATION_TIMEOUT) };
-        match call(&loaded.function, payload, streams, limit).await {
+        let limit = if streams(&loaded.function) { limit } else { limit.min(INTEGRATION_TIMEOUT) };
+        match call(&loaded.function, payload, limit).await {
             Ok(Some(response)) => response,
             Ok(None) => own.response(Kind::IntegrationFailure),
             Err(error) => {
@@ -166,32 +178,62 @@ impl Gateway {
     }
 }
 
+/// Whether it answers with bodies that are still being written.
+fn streams(function: &Function) -> bool {
+    matches!(function, Function::HttpStreaming(_))
+}
+
+/// Requires of each route that its function is one for HTTP, and answers in the mode that the template tells AWS.
+fn check(routes: &[cloud::template::Route], functions: &Functions) -> Result<(), Mismatch> {
+    for route in routes {
+        for integration in route.methods.values() {
+            let Integration::Function { function: name, streams: declared } = integration else {
+                continue;
+            };
+            let mismatch = |fault| Mismatch { path: route.path.clone(), function: name.clone(), fault };
+            match functions.get(name).map(|loaded| &loaded.function) {
+                Some(function @ (Function::Http(_) | Function::HttpStreaming(_))) => {
+                    match (declared, streams(function)) {
+                        (true, false) => return Err(mismatch("answers at once, and the route says STREAM")),
+                        (false, true) => return Err(mismatch("streams, and the route does not say STREAM")),
+                        _ => {}
+                    }
+                }
+                Some(_) => return Err(mismatch("takes no HTTP requests")),
+                None => return Err(mismatch("does not run")),
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Invokes an HTTP function; nothing when what it answers is no response.
 async fn call(
     function: &Function,
     payload: LambdaRequest,
-    streams: bool,
     limit: Duration,
 ) -> Result<Option<Response>, Failed> {
-    let Function::Http(router) = function.clone() else {
-        return Ok(None);
-    };
     let event = LambdaEvent::new(payload, Context::default());
     // A router is always ready, so the services need not be asked first. They are called inside the
     // invocation because reading an event can panic as well.
-    if streams {
-        let invocation = async move {
-            let answer = platform::function::streaming(router).call(event);
-            answer.await
-        };
-        return Ok(invoke::run(limit, invocation).await?.ok().map(answer::streamed));
+    match function.clone() {
+        Function::Http(router) => {
+            let invocation = async move {
+                let answer = platform::function::buffered(router).call(event);
+                answer.await.ok().and_then(|answer| serde_json::to_vec(&answer).ok())
+            };
+            let json = invoke::run(limit, invocation).await?.filter(|json| json.len() <= PAYLOAD_BYTES_MAX);
+            Ok(json.and_then(|json| answer::buffered(&json)))
+        }
+        Function::HttpStreaming(router) => {
+            let invocation = async move {
+                let answer = platform::function::streaming(router).call(event);
+                answer.await
+            };
+            Ok(invoke::run(limit, invocation).await?.ok().and_then(answer::streamed))
+        }
+        Function::Sqs(_) | Function::Stream(_) | Function::Schedule(_) => Ok(None),
     }
-    let invocation = async move {
-        let answer = platform::function::buffered(router).call(event);
-        answer.await.ok().and_then(|answer| serde_json::to_vec(&answer).ok())
-    };
-    let json = invoke::run(limit, invocation).await?.filter(|json| json.len() <= PAYLOAD_BYTES_MAX);
-    Ok(json.and_then(|json| answer::buffered(&json)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the gateway is AWS's side: it keeps its own time")]

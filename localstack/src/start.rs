@@ -70,6 +70,9 @@ pub enum StartError {
     /// A trigger does not fit its function.
     #[error(transparent)]
     Trigger(#[from] TriggerError),
+    /// A route does not fit its function.
+    #[error(transparent)]
+    Route(#[from] gateway::Mismatch),
     /// The operator's account cannot be made.
     #[error("the operator's account cannot be made: {}", causes(.0))]
     Operator(BootError),
@@ -86,6 +89,7 @@ impl StartError {
             | Self::Template(_)
             | Self::NoApi
             | Self::Trigger(_)
+            | Self::Route(_)
             | Self::Function(LoadError::Unknown { .. }) => 78,
             Self::Function(LoadError::Boot { source, .. }) | Self::Operator(source) => source.exit_code(),
             Self::Folder { .. } | Self::Cloud(_) => 73,
@@ -130,7 +134,7 @@ async fn serve(parts: Parts) -> Result<(), StartError> {
     let api = parts.template.api.ok_or(StartError::NoApi)?;
     let mut signals = Signals::new()?;
     let mut triggers = trigger::start(&parts.cloud, &parts.functions, &stop)?;
-    let gateway = Arc::new(Gateway::new(api, parts.functions, parts.settings.limits));
+    let gateway = Arc::new(Gateway::new(api, parts.functions, parts.settings.limits)?);
     let server = tokio::spawn(gateway::serve(parts.api, gateway, parts.cloud.clone(), stop.clone()));
     let aws = tokio::spawn({
         let mut stop = stop.clone();

@@ -1,6 +1,7 @@
 //! The laws of the house, asserted from the sources and from what Cargo knows. Each message names the file and
 //! the cure; an exception stands beside its law, with its reason.
 
+mod contract;
 mod documents;
 mod manifests;
 mod needs;

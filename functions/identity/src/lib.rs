@@ -30,7 +30,7 @@ mod tenants;
 mod tokens;
 mod users;
 
-use platform::{Boot, BootError, Function, Grant, Needs};
+use platform::{Grant, Needs};
 use store::Table;
 
 pub use app::App;
@@ -81,21 +81,6 @@ pub const NEEDS: Needs = Needs {
 /// The tables this group uses.
 pub const TABLES: [Table; 4] =
     [IDENTITY_TABLE, store::audit::TABLE, store::ephemeral::TABLE, store::outbox::TABLE];
-
-/// Builds the HTTP function.
-///
-/// # Errors
-/// [`BootError`] for configuration, secrets and dependencies.
-pub async fn function(boot: Boot) -> Result<Function, BootError> {
-    let app = App::new(&boot).await?;
-    let edge = app.edge.clone();
-    Ok(Function::Http(platform::http::surround(&edge, router().with_state(app))))
-}
-
-/// The group's part of the OpenAPI document.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    platform::openapi::complete(document())
-}
 
 // Every endpoint: one line is route and documentation.
 platform::endpoints! {

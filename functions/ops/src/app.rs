@@ -17,7 +17,8 @@ impl App {
     ///
     /// # Errors
     /// [`BootError`], with every fault of the configuration at once.
-    pub fn new(boot: &Boot) -> Result<Self, BootError> {
+    #[expect(clippy::unused_async, reason = "`endpoints!` awaits every state")]
+    pub async fn new(boot: &Boot) -> Result<Self, BootError> {
         let mut env = Reader::of(&boot.vars, &crate::NEEDS);
         let config = EdgeConfig::read(&mut env, &TABLES.map(|(_, table)| table));
         let edge = Edge::keyless(boot, env.finish(|| config)?);

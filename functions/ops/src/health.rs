@@ -6,12 +6,11 @@ use utoipa::ToSchema;
 
 /// The process answers.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"status": "ok", "version": "0.1.0"}))]
 pub(crate) struct Health {
     /// Always `ok`.
-    #[schema(example = "ok")]
     status: &'static str,
     /// What runs.
-    #[schema(example = "0.1.0")]
     version: &'static str,
 }
 

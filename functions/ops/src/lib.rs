@@ -12,7 +12,7 @@ mod openapi_json;
 mod readiness;
 mod ready;
 
-use platform::{Boot, BootError, Function, Grant, Needs};
+use platform::{Grant, Needs};
 
 pub use app::App;
 
@@ -28,22 +28,6 @@ pub const NEEDS: Needs = Needs {
         Grant::on("APP_KEYS_SECRET", &["secretsmanager:GetSecretValue"]),
     ],
 };
-
-/// Builds the HTTP function.
-///
-/// # Errors
-/// [`BootError`] for its configuration.
-#[expect(clippy::unused_async, reason = "every function is built like this")]
-pub async fn function(boot: Boot) -> Result<Function, BootError> {
-    let app = App::new(&boot)?;
-    let edge = app.edge.clone();
-    Ok(Function::Http(platform::http::surround(&edge, router().with_state(app))))
-}
-
-/// The group's part of the OpenAPI document.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    platform::openapi::complete(document())
-}
 
 // Every endpoint: one line is route and documentation.
 platform::endpoints! {

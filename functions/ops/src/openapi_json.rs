@@ -20,7 +20,8 @@ const DOCUMENT: Asset = Asset {
     get, path = "/openapi.json", tag = "operations",
     params(("If-None-Match" = Option<String>, Header, description = "The ETag of the document one has")),
     responses(
-        (status = 200, description = "The document.", content_type = "application/json", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "The document.", content_type = "application/json", body = Object, headers(("ETag" = String)),
+            example = json!({"openapi": "3.1.0", "info": {"title": "Groundwork", "version": "0.1.0"}, "paths": {}})),
         (status = 304, description = "It is the one of that ETag."),
     ),
     extensions(("x-permission" = json!("public")))

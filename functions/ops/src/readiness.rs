@@ -65,6 +65,7 @@ pub(crate) enum ReportStatus {
 
 /// One dependency.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"name": "identity_table", "status": "ok", "duration_ms": 4}))]
 pub(crate) struct Check {
     /// What it is for; not what it is called in AWS.
     pub(crate) name: &'static str,

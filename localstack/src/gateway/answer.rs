@@ -6,7 +6,10 @@ use axum::body::Body;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use lambda_http::lambda_runtime::StreamResponse;
 use serde::Deserialize;
 
 use super::plain;
@@ -51,17 +54,22 @@ pub(super) fn buffered(json: &[u8]) -> Option<Response> {
     Some(response)
 }
 
-/// The response of a streaming function, passed on as it is written.
-pub(super) fn streamed(response: axum::response::Response) -> Response {
-    let (mut parts, body) = response.into_parts();
-    strip(&mut parts.headers);
-    Response::from_parts(parts, Body::new(body))
-}
-
-fn strip(headers: &mut HeaderMap) {
+/// The response of a streaming function, passed on as it is written; nothing when its head is malformed.
+pub(super) fn streamed<S>(answer: StreamResponse<S>) -> Option<Response>
+where
+    S: Stream<Item = Result<Bytes, axum::Error>> + Send + 'static,
+{
+    let StreamResponse { metadata_prelude: head, stream } = answer;
+    let mut response = Response::new(Body::from_stream(stream));
+    *response.status_mut() = head.status_code;
+    *response.headers_mut() = head.headers;
     for name in OWN_HEADERS {
-        headers.remove(name);
+        response.headers_mut().remove(name);
     }
+    for cookie in head.cookies {
+        response.headers_mut().append(header::SET_COOKIE, HeaderValue::try_from(cookie).ok()?);
+    }
+    Some(response)
 }
 
 #[cfg(test)]

@@ -119,12 +119,12 @@ impl<'g> Own<'g> {
             "status": status.as_u16(),
             "detail": "The request line and headers together are longer than 10240 bytes.",
             "instance": self.asked.uri.path(),
-            "request_id": self.request_id(),
+            "request_id": self.asked.gateway_id,
         });
         let mut response = plain(status, problem.to_string());
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Ok(id) = HeaderValue::from_str(self.request_id()) {
+        if let Ok(id) = HeaderValue::from_str(&self.asked.gateway_id) {
             headers.insert(REQUEST_ID, id);
         }
         response
@@ -165,7 +165,8 @@ impl<'g> Own<'g> {
 
     fn context(&self, name: &str, status: StatusCode) -> Option<String> {
         match name {
-            "requestId" | "extendedRequestId" => Some(self.request_id().to_owned()),
+            // The gateway's own: AWS does not look at a client's header, as the functions do.
+            "requestId" | "extendedRequestId" => Some(self.asked.gateway_id.clone()),
             "path" => Some(self.asked.uri.path().to_owned()),
             "httpMethod" => Some(self.asked.method.to_string()),
             "stage" => Some(self.api.stage.clone()),
@@ -174,14 +175,6 @@ impl<'g> Own<'g> {
             "error.message" => status.canonical_reason().map(str::to_owned),
             _ => None,
         }
-    }
-
-    /// The client's id where it sent a sound one, as the functions do; else the gateway's.
-    fn request_id(&self) -> &str {
-        let mut sent = self.asked.headers.get_all(REQUEST_ID).iter();
-        let id = sent.next().filter(|_| sent.next().is_none()).and_then(|v| v.to_str().ok());
-        id.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
-            .unwrap_or(&self.asked.gateway_id)
     }
 }
 

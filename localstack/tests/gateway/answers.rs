@@ -1,6 +1,8 @@
 //! What a client sees of a function's answer, and of its failures.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -8,12 +10,15 @@ use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::AppendHeaders;
 use axum::routing::get;
+use cloud::Template;
 use futures_util::stream;
+use localstack::gateway::Gateway;
+use platform::Function;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::client::send;
-use crate::start;
+use crate::{TEMPLATE, load, start, start_both};
 
 #[tokio::test]
 async fn status_headers_and_bytes_come_back() {
@@ -78,10 +83,10 @@ async fn a_stream_arrives_as_it_is_written() {
                     }
                 }
             });
-            Body::from_stream(chunks)
+            (AppendHeaders([("set-cookie", "a=1"), ("set-cookie", "b=2")]), Body::from_stream(chunks))
         }),
     );
-    let running = start(router, true).await;
+    let running = start_both(Router::new(), router, true).await;
     let mut stream = TcpStream::connect(running.addr).await.unwrap();
     stream.write_all(b"GET /stream HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
     let mut seen = String::new();
@@ -92,6 +97,7 @@ async fn a_stream_arrives_as_it_is_written() {
         seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
     }
     assert!(!seen.contains("second"));
+    assert!(seen.contains("set-cookie: a=1") && seen.contains("set-cookie: b=2"), "{seen}");
     release.notify_one();
     stream.read_to_string(&mut seen).await.unwrap();
     assert!(seen.contains("second"), "{seen}");
@@ -137,4 +143,19 @@ async fn a_request_under_way_is_finished_before_the_gateway_ends() {
     });
     assert_eq!((answer.status, answer.body.as_slice()), (200, &b"finished"[..]));
     assert!(TcpStream::connect(running.addr).await.is_err());
+}
+
+#[test]
+fn a_route_that_does_not_fit_its_function_is_refused_at_the_start() {
+    let (http, streaming) = (|| Function::Http(Router::new()), || Function::HttpStreaming(Router::new()));
+    let template = Template::parse(TEMPLATE, &BTreeMap::new()).unwrap();
+    for (echo, speak, fault) in [
+        (http(), http(), "/stream: Speak answers at once, and the route says STREAM"),
+        (streaming(), streaming(), "Echo streams, and the route does not say STREAM"),
+        (Function::Sqs(Arc::new(|_| unreachable!())), streaming(), "Echo takes no HTTP requests"),
+    ] {
+        let functions = load(&template, [("Echo", echo), ("Speak", speak)]);
+        let refused = Gateway::new(template.api.clone().unwrap(), functions, true).err().unwrap();
+        assert!(refused.to_string().contains(fault), "{refused}");
+    }
 }

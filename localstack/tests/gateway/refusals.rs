@@ -3,8 +3,11 @@
 use axum::Router;
 use axum::routing::get;
 
+use cloud::Template;
+use platform::Function;
+
 use crate::client::send;
-use crate::start;
+use crate::{start, start_template};
 
 fn router() -> Router {
     Router::new().route("/things", get(|| async { "all" })).route("/things/{id}", get(|| async { "one" }))
@@ -39,23 +42,35 @@ async fn a_wrong_method_is_the_templates_405() {
 }
 
 #[tokio::test]
-async fn a_sound_request_id_is_echoed() {
+async fn the_gateways_own_answers_carry_the_gateways_id() {
     let running = start(router(), true).await;
-    let long = format!("x-request-id: {}", "a".repeat(129));
-    let table = [
-        ("x-request-id: abc-1", true),
-        ("x-request-id: a b", false),
-        ("x-request-id: caf\u{e9}", false),
-        (&long, false),
-    ];
-    for (header, is_echoed) in table {
-        let answer = send(running.addr, "GET /nope", &[header], b"").await;
+    for line in ["GET /nope", "DELETE /things"] {
+        let answer = send(running.addr, line, &["x-request-id: abc-1"], b"").await;
         let id = answer.header("x-request-id").unwrap();
-        assert_eq!(header.ends_with(id), is_echoed, "{header}");
+        assert!(id != "abc-1" && Some(id) == answer.header("x-amzn-requestid"), "{line}: {id}");
         assert_eq!(answer.json()["request_id"], id);
     }
-    let twice = send(running.addr, "GET /nope", &["x-request-id: a", "x-request-id: b"], b"").await;
-    assert!(twice.header("x-request-id").unwrap().len() > 1);
+}
+
+/// Of the template that is deployed.
+#[tokio::test]
+async fn a_page_can_read_what_the_gateway_answers_itself() {
+    let template = Template::of_workspace().unwrap();
+    let functions = ["IdentityFunction", "OpsFunction"].map(|id| (id, Function::Http(Router::new())));
+    let running = start_template(&template, functions, true).await;
+    for (line, status) in [("GET /nope", 404), ("DELETE /health", 405)] {
+        let answer = send(running.addr, line, &["origin: https://app.example.com"], b"").await;
+        assert_eq!(
+            (answer.status, answer.header("access-control-allow-origin")),
+            (status, Some("*")),
+            "{line}"
+        );
+        assert!(answer.header("access-control-expose-headers").unwrap().contains("x-request-id"), "{line}");
+    }
+    for (kind, response) in &template.api.unwrap().gateway_responses {
+        assert_eq!(response.headers["Access-Control-Allow-Origin"], "'*'", "{kind}");
+        assert_eq!(response.headers["Access-Control-Expose-Headers"], "'retry-after,x-request-id'", "{kind}");
+    }
 }
 
 #[tokio::test]

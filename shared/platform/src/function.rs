@@ -13,9 +13,10 @@ use aws_lambda_events::{
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_types::SdkConfig;
 use axum::Router;
-use futures_util::future::BoxFuture;
-use lambda_http::{Adapter, request::LambdaRequest};
-use lambda_runtime::{Error, LambdaEvent, Service, service_fn};
+use bytes::Bytes;
+use futures_util::{Stream, future::BoxFuture};
+use lambda_http::{Adapter, StreamAdapter, request::LambdaRequest};
+use lambda_runtime::{Error, LambdaEvent, Service, StreamResponse, service_fn};
 use tower::ServiceBuilder;
 
 use crate::{
@@ -37,8 +38,10 @@ pub type ScheduleHandler =
 /// A function, built and ready to be invoked.
 #[derive(Clone)]
 pub enum Function {
-    /// Behind API Gateway.
+    /// Behind API Gateway, answering each request at once.
     Http(Router),
+    /// Behind API Gateway's `ResponseTransferMode: STREAM`: a body reaches the client as it is written.
+    HttpStreaming(Router),
     /// Behind a queue.
     Sqs(SqsHandler),
     /// Behind a table's stream.
@@ -57,16 +60,17 @@ pub fn buffered(
     ServiceBuilder::new().map_request(prepare).service(Adapter::from(router))
 }
 
-/// The service that answers an API Gateway event with a response whose body is still being written, for routes in
-/// `ResponseTransferMode: STREAM`.
+/// The service that answers an API Gateway event with a response whose body is still being written, as
+/// `lambda_http::run_with_streaming_response` would.
 pub fn streaming(
     router: Router,
-) -> impl Service<LambdaEvent<LambdaRequest>, Response = axum::response::Response, Error = Infallible, Future: Send>
-{
-    ServiceBuilder::new()
-        .map_request(prepare)
-        .map_request(|event: LambdaEvent<LambdaRequest>| lambda_http::Request::from(event.payload))
-        .service(router)
+) -> impl Service<
+    LambdaEvent<LambdaRequest>,
+    Response = StreamResponse<impl Stream<Item = Result<Bytes, axum::Error>> + Send + Unpin + 'static>,
+    Error = Infallible,
+    Future: Send,
+> {
+    ServiceBuilder::new().map_request(prepare).service(StreamAdapter::from(router))
 }
 
 /// Mends what `lambda_http` makes of a REST event. It lets `headers`, which holds the last of each, override
@@ -162,6 +166,7 @@ where
     let function = build(Boot { vars, aws, clock: Clock::System }).await?;
     match function {
         Function::Http(router) => lambda_runtime::run(buffered(router)).await?,
+        Function::HttpStreaming(router) => lambda_runtime::run(streaming(router)).await?,
         Function::Sqs(handle) => {
             lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
                 let answer = handle(event.payload);

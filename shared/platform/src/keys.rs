@@ -72,6 +72,10 @@ pub enum KeyMaterial {
 
 /// The published key set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(example = json!({"keys": [{
+    "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "alg": "EdDSA", "use": "sig", "kty": "OKP",
+    "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+}]}))]
 pub struct Jwks {
     /// Every key that a token could still be signed with, and the next one.
     pub keys: Vec<Jwk>,

@@ -1,11 +1,14 @@
 //! What every operation has in common, written into the document once.
 
+mod answers;
+
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
 use utoipa::{
     PartialSchema as _,
     openapi::{
-        Components, Content, OpenApi, PathItem, Ref, RefOr, Response,
+        Components, OpenApi, PathItem, RefOr, Response, Schema,
         path::{Operation, ParameterIn},
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
@@ -16,14 +19,36 @@ use crate::{
     problem::{FaultDocument, ProblemDocument},
 };
 
-/// Lists a group's endpoints, each once, and makes of the list the group's router and, apart, its document. A Lambda
+/// Lists a group's endpoints, each once, and makes of the list the group's function and, apart, its document. A Lambda
 /// needs only the router, and building the document would be a good part of its cold start.
 ///
-/// The handlers carry `#[utoipa::path]`. Declares `fn router() -> axum::Router<State>` and
-/// `fn document() -> OpenApi`.
+/// The handlers carry `#[utoipa::path]`; the state is made by `async fn new(&Boot) -> Result<Self, BootError>` and gives
+/// its [`Edge`](crate::Edge) by `FromRef`. Declares `pub async fn function` and `pub fn openapi`. A group in which an
+/// operation says `x-stream` begins with `streaming`: a runtime streams every answer or none.
 #[macro_export]
 macro_rules! endpoints {
+    (streaming $state:ty: $($handler:path),* $(,)?) => {
+        $crate::endpoints!(@group HttpStreaming, $state, $($handler),*);
+    };
     ($state:ty: $($handler:path),* $(,)?) => {
+        $crate::endpoints!(@group Http, $state, $($handler),*);
+    };
+    (@group $variant:ident, $state:ty, $($handler:path),*) => {
+        /// Builds the group's HTTP function.
+        ///
+        /// # Errors
+        /// [`BootError`](platform::BootError) for configuration, secrets and dependencies.
+        pub async fn function(boot: $crate::Boot) -> Result<$crate::Function, $crate::BootError> {
+            let state = <$state>::new(&boot).await?;
+            let edge = axum::extract::FromRef::from_ref(&state);
+            Ok($crate::Function::$variant($crate::http::surround(&edge, router().with_state(state))))
+        }
+
+        /// The group's part of the OpenAPI document.
+        pub fn openapi() -> utoipa::openapi::OpenApi {
+            $crate::openapi::complete(document())
+        }
+
         fn router() -> axum::Router<$state> {
             use utoipa_axum::PathItemExt as _;
             let router = axum::Router::new();
@@ -64,6 +89,8 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
             RefOr::T(SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(cookie::ACCESS)))),
         ),
     ]);
+    answers::declare(components);
+    exemplify_pages(components);
     for item in api.paths.paths.values_mut() {
         for (_, operation) in operations_mut(item) {
             complete_operation(operation);
@@ -129,10 +156,12 @@ fn complete_operation(operation: &mut Operation) {
     ]);
     for (status, (_, description)) in problems.into_iter().filter(|(_, (applies, _))| *applies) {
         let responses = &mut operation.responses.responses;
-        responses.entry(status.to_owned()).or_insert_with(|| problem(description));
+        responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(Response::new(description)));
     }
-    for response in &mut operation.responses.responses {
-        as_problem(response);
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            answers::complete(status, response, takes_key);
+        }
     }
     if !is_public {
         operation.security = Some(vec![
@@ -147,25 +176,23 @@ fn parameters_named(operation: &Operation, name: &str) -> bool {
     parameters.any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
 }
 
-/// An error that a handler declares by its status and description alone is a problem document too.
-fn as_problem((status, response): (&String, &mut RefOr<Response>)) {
-    let is_error = status.starts_with(['4', '5']);
-    if let RefOr::T(response) = response
-        && is_error
-        && response.content.is_empty()
-    {
-        *response = problem_response(&response.description);
+/// A page shows an item and where to go on: it has no fields of its own that could say so.
+fn exemplify_pages(components: &mut Components) {
+    let examples: Vec<(String, Value)> = components
+        .schemas
+        .iter()
+        .filter_map(|(name, schema)| {
+            let item =
+                name.strip_prefix("Page_").filter(|_| matches!(schema, RefOr::T(Schema::Object(_))))?;
+            let RefOr::T(Schema::Object(item)) = components.schemas.get(item)? else {
+                return None;
+            };
+            Some((name.clone(), json!({"items": [item.example.as_ref()?], "next_cursor": "b3BhcXVl"})))
+        })
+        .collect();
+    for (name, example) in examples {
+        if let Some(RefOr::T(Schema::Object(page))) = components.schemas.get_mut(&name) {
+            page.example.get_or_insert(example);
+        }
     }
-}
-
-fn problem(description: &str) -> RefOr<Response> {
-    RefOr::T(problem_response(description))
-}
-
-fn problem_response(description: &str) -> Response {
-    let content = Content::new(Some(Ref::from_schema_name("ProblemDocument")));
-    utoipa::openapi::ResponseBuilder::new()
-        .description(description)
-        .content("application/problem+json", content)
-        .build()
 }

@@ -130,8 +130,28 @@ pub struct ProblemDocument {
     pub errors: Vec<FaultDocument>,
 }
 
+impl ProblemDocument {
+    /// The document of an error.
+    pub(crate) fn of(error: &Error, instance: &str, request_id: &str) -> Self {
+        Self { errors: faults(error), ..Self::new(&describe(error), instance, request_id) }
+    }
+
+    fn new(description: &Description, instance: &str, request_id: &str) -> Self {
+        Self {
+            r#type: format!("urn:groundwork:problem:{}", description.slug),
+            title: description.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: description.status.as_u16(),
+            detail: description.detail.clone().into_owned(),
+            instance: instance.to_owned(),
+            request_id: request_id.to_owned(),
+            errors: Vec::new(),
+        }
+    }
+}
+
 /// One fault of the input.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"pointer": "/email", "detail": "is required"}))]
 pub struct FaultDocument {
     /// JSON Pointer into the body (RFC 6901), or the name of a parameter or header.
     pub pointer: String,
@@ -142,6 +162,13 @@ pub struct FaultDocument {
 impl From<&Fault> for FaultDocument {
     fn from(fault: &Fault) -> Self {
         Self { pointer: fault.pointer.clone(), detail: fault.detail.clone().into_owned() }
+    }
+}
+
+fn faults(error: &Error) -> Vec<FaultDocument> {
+    match error {
+        Error::Invalid(faults) => faults.iter().map(FaultDocument::from).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -156,19 +183,8 @@ pub(crate) fn render(response: Response, instance: &str, request_id: &str) -> Re
         return response;
     }
     let description = error.as_deref().map_or_else(|| plain(status), describe);
-    let faults = match error.as_deref() {
-        Some(Error::Invalid(faults)) => faults.iter().map(FaultDocument::from).collect(),
-        _ => Vec::new(),
-    };
-    let document = ProblemDocument {
-        r#type: format!("urn:groundwork:problem:{}", description.slug),
-        title: description.status.canonical_reason().unwrap_or("Error").to_owned(),
-        status: description.status.as_u16(),
-        detail: description.detail.into_owned(),
-        instance: instance.to_owned(),
-        request_id: request_id.to_owned(),
-        errors: faults,
-    };
+    let mut document = ProblemDocument::new(&description, instance, request_id);
+    document.errors = error.as_deref().map_or_else(Vec::new, faults);
     let (mut parts, _) = response.into_parts();
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -12,7 +12,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use kernel::{Error, Timestamp};
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
-use store::idempotency::Reply;
+use store::{Actor, Change, Entity, Store, Stored, idempotency::Reply};
 
 use crate::{Problem, Result};
 
@@ -111,6 +111,35 @@ impl Conditional {
         if is_stale || self.knows(&current) { Err(Error::PreconditionFailed) } else { Ok(()) }
     }
 
+    /// Carries a change out: [`check`](Self::check)s what the entity was, lets `decide` say what it becomes and what
+    /// else is written, or that nothing does; commits, and answers with what it is then.
+    ///
+    /// # Errors
+    /// [`Error::PreconditionFailed`] as in `check`, also when another change came in between; what `decide` refuses.
+    pub async fn amend<T: Entity, V: Serialize>(
+        &self,
+        store: &Store,
+        actor: &Actor,
+        old: &Stored<T>,
+        view: impl Fn(&T) -> V,
+        decide: impl FnOnce(&T) -> Result<Option<(T, Change)>, Error>,
+    ) -> Result<Response> {
+        self.check(&view(old))?;
+        let Some((next, change)) = decide(old)? else {
+            return self.answer(&view(old));
+        };
+        store.commit(actor, change.replace_first(old, &next, self.lost_race())).await?;
+        self.answer(&view(&next))
+    }
+
+    /// The error for a change that lost the race against another: the tag that the client named is stale by now.
+    pub fn lost_race(&self) -> Error {
+        match &self.if_match {
+            Some(wanted) if !tags(wanted).any(|tag| tag == "*") => Error::PreconditionFailed,
+            _ => store::changed_meanwhile(),
+        }
+    }
+
     /// Answers with the representation and its tag, or 304 when the client has it (RFC 9110 §13.1.2).
     ///
     /// # Errors
@@ -194,16 +223,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Conditional {
     }
 }
 
-/// Something was made: 201 with its place, its tag and itself.
+/// Something was made: 201 with its place, its tag and itself. Only a commit gives one, which has recorded the answer
+/// under the request's `Idempotency-Key`.
 #[derive(Clone, Debug)]
 pub struct Created(Reply);
 
 impl Created {
-    /// An answer for the entity at `location`.
+    /// Carries the change out and answers with the entity at `location`, again for a request that is sent again.
     ///
     /// # Errors
-    /// When it cannot be serialised.
-    pub fn new(location: &str, view: &impl Serialize) -> Result<Self, Error> {
+    /// What [`Store::commit`] refuses; when the view cannot be serialised.
+    pub async fn commit(
+        store: &Store,
+        actor: &Actor,
+        change: Change,
+        location: &str,
+        view: &impl Serialize,
+    ) -> Result<Self> {
         let body = to_json(view)?;
         let headers = vec![
             ("location".to_owned(), location.to_owned()),
@@ -211,12 +247,9 @@ impl Created {
             ("content-type".to_owned(), "application/json".to_owned()),
         ];
         let body = String::from_utf8(body).map_err(|error| Error::internal("write an answer", error))?;
-        Ok(Self(Reply { status: StatusCode::CREATED.as_u16(), headers, body }))
-    }
-
-    /// What is recorded under the request's `Idempotency-Key`.
-    pub fn reply(&self) -> Reply {
-        self.0.clone()
+        let reply = Reply { status: StatusCode::CREATED.as_u16(), headers, body };
+        store.commit(actor, change.answering(reply.clone())).await?;
+        Ok(Self(reply))
     }
 }
 

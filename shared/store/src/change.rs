@@ -123,6 +123,14 @@ impl Change {
         self.write_item(new, old.rev + 1, Expect::Revision(old.rev), on_race)
     }
 
+    /// The same ahead of all other writes: of several conditions that do not hold, this one's error is the answer.
+    #[must_use]
+    pub fn replace_first<T: Entity>(self, old: &Stored<T>, new: &T, on_race: Error) -> Self {
+        let mut change = self.replace_or(old, new, on_race);
+        change.writes.rotate_right(usize::from(change.fault.is_none()));
+        change
+    }
+
     /// Writes an entity whatever was there: for items that only one value can ever be right for.
     #[must_use]
     pub fn put<T: Entity>(mut self, entity: &T) -> Self {
@@ -132,9 +140,15 @@ impl Change {
 
     /// Deletes an entity, unless somebody else changed it since it was read.
     #[must_use]
-    pub fn delete<T: Entity>(mut self, old: &Stored<T>) -> Self {
+    pub fn delete<T: Entity>(self, old: &Stored<T>) -> Self {
+        self.delete_or(old, changed_meanwhile())
+    }
+
+    /// The same with another error for the lost race.
+    #[must_use]
+    pub fn delete_or<T: Entity>(mut self, old: &Stored<T>, on_race: Error) -> Self {
         self.before.add(&old.value);
-        self.push(T::TABLE, Operation::Delete(old.key()), Expect::Revision(old.rev), changed_meanwhile())
+        self.push(T::TABLE, Operation::Delete(old.key()), Expect::Revision(old.rev), on_race)
     }
 
     /// Deletes an item whether or not it exists.
@@ -313,7 +327,8 @@ pub(crate) fn backoff(attempt: u32) -> Duration {
     Duration::from_millis(u64::from(random) * (10 << attempt) / 256)
 }
 
-fn changed_meanwhile() -> Error {
+/// A change lost the race against another one.
+pub fn changed_meanwhile() -> Error {
     Error::conflict(
         "changed_meanwhile",
         "it was changed by somebody else at the same time; read it and try again",

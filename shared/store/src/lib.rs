@@ -21,7 +21,7 @@ mod query;
 pub mod revocation;
 mod sealing;
 
-pub use change::{Actor, Change};
+pub use change::{Actor, Change, changed_meanwhile};
 pub use client::Store;
 pub use entity::{Entity, Index, Key, Stored, Table, sk_prefix};
 pub use meter::{Capacity, Meter};

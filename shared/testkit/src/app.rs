@@ -108,7 +108,7 @@ impl Lab {
         F: AsyncFnOnce(Boot) -> Result<Function, BootError>,
     {
         match build(self.boot(binary)).await {
-            Ok(Function::Http(router)) => App { router, lab: self.clone() },
+            Ok(Function::Http(router) | Function::HttpStreaming(router)) => App { router, lab: self.clone() },
             Ok(_) => panic!("{binary} is no HTTP function"),
             Err(error) => panic!("{binary} cannot be built: {error}"),
         }

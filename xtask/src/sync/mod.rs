@@ -72,7 +72,8 @@ fn from_groups(root: &Path, groups: &[Group]) -> Result<Vec<Generated>> {
     // A missing document is a first run; a missing template is a fault.
     let document = fs::read_to_string(root.join(OPENAPI)).unwrap_or_default();
     let template = fs::read_to_string(root.join(TEMPLATE)).map_err(|error| format!("{TEMPLATE}: {error}"))?;
-    let wanted = routes::splice(&template, &routes::render(groups)?)?;
+    let wanted = routes::splice(&template, routes::ROUTES, &routes::render(groups)?)?;
+    let wanted = routes::splice(&wanted, routes::THROTTLES, &routes::throttles(groups)?)?;
     Ok(vec![
         Generated { path: OPENAPI, found: document, wanted: openapi::merged(groups)? },
         Generated { path: TEMPLATE, found: template, wanted },
@@ -134,7 +135,7 @@ mod tests {
         Group { function: function.to_owned(), document: serde_json::from_value(document).unwrap() }
     }
 
-    const BARE: &str = "Resources:\n      paths:\n        # <routes> written by `cargo xtask sync`\n        # </routes>\nOutputs: {}\n";
+    const BARE: &str = "Resources:\n      # <throttles>\n      # </throttles>\n      paths:\n        # <routes> written by `cargo xtask sync`\n        # </routes>\nOutputs: {}\n";
 
     #[test]
     fn writing_twice_changes_nothing() {

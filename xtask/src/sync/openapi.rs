@@ -19,8 +19,29 @@ pub(super) fn merged(groups: &[Group]) -> Result<String> {
     let mut document: OpenApi = OpenApiBuilder::new().info(info).build();
     for group in groups {
         document.merge(group.document.clone());
+        // utoipa leaves these out of a merge.
+        if let Some((ours, theirs)) = document.components.as_mut().zip(group.document.components.clone()) {
+            ours.headers.extend(theirs.headers);
+            ours.examples.extend(theirs.examples);
+        }
     }
-    Ok(document.to_pretty_json()? + "\n")
+    Ok(in_order(&document.to_pretty_json()?))
+}
+
+/// Sorts the extensions that stand together: utoipa keeps them in a hash map, which writes them anew each time. Their
+/// values are scalars, so each is one line.
+fn in_order(document: &str) -> String {
+    let is_extension = |line: &&str| line.trim_start().starts_with("\"x-");
+    let lines: Vec<&str> = document.lines().collect();
+    let mut out = String::with_capacity(document.len() + 1);
+    for together in lines.chunk_by(|one, next| is_extension(one) && is_extension(next)) {
+        let ends_with_comma = together.last().is_some_and(|line| line.ends_with(','));
+        let mut sorted: Vec<&str> = together.iter().map(|line| line.trim_end_matches(',')).collect();
+        sorted.sort_unstable();
+        out += &sorted.join(",\n");
+        out += if ends_with_comma { ",\n" } else { "\n" };
+    }
+    out
 }
 
 /// utoipa keeps the first of two components of one name, without a word: say it instead.
@@ -72,6 +93,17 @@ mod tests {
     #[test]
     fn groups_become_one_document() {
         insta::assert_snapshot!(merged(&groups()).unwrap());
+    }
+
+    #[test]
+    fn extensions_that_stand_together_are_in_order() {
+        for (wild, tame) in [
+            ("{\n \"x-b\": 1,\n \"x-a\": 2\n}", "{\n \"x-a\": 2,\n \"x-b\": 1\n}\n"),
+            ("{\n \"x-b\": 1,\n \"x-a\": 2,\n \"c\": 3\n}", "{\n \"x-a\": 2,\n \"x-b\": 1,\n \"c\": 3\n}\n"),
+            ("{\n \"x-b\": 1,\n \"a\": 2\n}", "{\n \"x-b\": 1,\n \"a\": 2\n}\n"),
+        ] {
+            assert_eq!(in_order(wild), tame);
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The routes in `template.yaml`: every path with its methods, its preflight and the answer to any other method.
+//! The routes in `template.yaml`: every path with its methods, its preflight and the answer to any other method; and
+//! which of them have a throttle of their own.
 //!
 //! It is written out in full: neither SAM nor CloudFormation takes YAML anchors reliably.
 
@@ -12,10 +13,10 @@ use serde_json::Value;
 use super::Group;
 use crate::Result;
 
-/// The line before the generated ones.
-const BEGIN: &str = "# <routes>";
-/// The line after them.
-const END: &str = "# </routes>";
+/// The markers around the routes.
+pub(super) const ROUTES: Markers = Markers { begin: "# <routes>", end: "# </routes>" };
+/// The markers around the throttles.
+pub(super) const THROTTLES: Markers = Markers { begin: "# <throttles>", end: "# </throttles>" };
 /// The methods API Gateway knows, in the order they are written.
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
 /// The answer to any other method: 405 as a problem, in the words of platform's own, made by API Gateway without a
@@ -28,6 +29,8 @@ const REFUSAL: &str = r#"  x-amazon-apigateway-any-method:
       "405":
         description: Method not allowed
         headers:
+          Access-Control-Allow-Origin: { schema: { type: string } }
+          Access-Control-Expose-Headers: { schema: { type: string } }
           Allow: { schema: { type: string } }
           Cache-Control: { schema: { type: string } }
           Content-Type: { schema: { type: string } }
@@ -45,6 +48,8 @@ const REFUSAL: &str = r#"  x-amazon-apigateway-any-method:
         default:
           statusCode: "405"
           responseParameters:
+            method.response.header.Access-Control-Allow-Origin: "'*'"
+            method.response.header.Access-Control-Expose-Headers: "'allow,x-request-id'"
             method.response.header.Allow: "'{allow}'"
             method.response.header.Cache-Control: "'no-store'"
             method.response.header.Content-Type: "'application/problem+json'"
@@ -52,6 +57,13 @@ const REFUSAL: &str = r#"  x-amazon-apigateway-any-method:
           responseTemplates:
             application/json: '{"type":"urn:groundwork:problem:method-not-allowed","title":"Method Not Allowed","status":405,"detail":"this path does not take that method; see Allow","instance":"$context.path","request_id":"$context.requestId"}'
 "#;
+
+/// The lines before and after what is generated.
+#[derive(Clone, Copy)]
+pub(super) struct Markers {
+    begin: &'static str,
+    end: &'static str,
+}
 
 /// One path of one function.
 struct Route<'a> {
@@ -88,8 +100,33 @@ pub(super) fn render(groups: &[Group]) -> Result<String> {
     Ok(out)
 }
 
+/// The settings of the operations that say `x-throttle`, unindented. Its one value so far is `auth`: what takes a
+/// password or a token, and costs a hash or a guess.
+pub(super) fn throttles(groups: &[Group]) -> Result<String> {
+    let mut out = String::new();
+    for (path, item) in groups.iter().flat_map(|group| &group.document.paths.paths) {
+        let item = serde_json::to_value(item)?;
+        for method in METHODS {
+            match item[method]["x-throttle"].as_str() {
+                None => {}
+                Some("auth") => write!(
+                    out,
+                    "- ResourcePath: /{}\n  HttpMethod: {}\n  ThrottlingRateLimit: !Ref AuthRateLimit\n  \
+                     ThrottlingBurstLimit: !Ref AuthBurstLimit\n",
+                    path.replace('/', "~1"),
+                    method.to_uppercase()
+                )?,
+                Some(other) => {
+                    return Err(format!("{method} {path}: there is no throttle `{other}`; say `auth`").into());
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
 /// Puts the block between the markers, as far in as the first marker stands.
-pub(super) fn splice(template: &str, block: &str) -> Result<String> {
+pub(super) fn splice(template: &str, markers: Markers, block: &str) -> Result<String> {
     let lines: Vec<&str> = template.lines().collect();
     let position = |marker: &str| {
         let mut found = lines.iter().enumerate().filter(|(_, line)| line.contains(marker));
@@ -99,9 +136,9 @@ pub(super) fn splice(template: &str, block: &str) -> Result<String> {
             _ => Err(format!("template.yaml: more than one line contains `{marker}`")),
         }
     };
-    let (begin, end) = (position(BEGIN)?, position(END)?);
+    let (begin, end) = (position(markers.begin)?, position(markers.end)?);
     if end < begin {
-        return Err(format!("template.yaml: `{END}` stands before `{BEGIN}`").into());
+        return Err(format!("template.yaml: `{}` stands before `{}`", markers.end, markers.begin).into());
     }
     let indent = &lines[begin][..lines[begin].len() - lines[begin].trim_start().len()];
     let block = block.lines().map(|line| format!("{indent}{line}\n"));
@@ -116,14 +153,18 @@ fn streams(item: &Value) -> bool {
     METHODS.iter().any(|method| item[method]["x-stream"] == true)
 }
 
-/// The path's methods in a fixed order, with the preflight.
+/// The path's methods in a fixed order, with the preflight, and `head` where there is `get`: axum answers it so.
 fn methods(path: &str, item: &Value) -> Result<Vec<&'static str>> {
     for unknown in ["trace", "query"] {
         if !item[unknown].is_null() {
             return Err(format!("{path}: API Gateway has no method {unknown}").into());
         }
     }
-    let declared = |method: &&str| *method == "options" || !item[*method].is_null();
+    let declared = |method: &&str| match *method {
+        "options" => true,
+        "head" => !item["get"].is_null(),
+        method => !item[method].is_null(),
+    };
     Ok(METHODS.into_iter().filter(declared).collect())
 }
 
@@ -218,7 +259,7 @@ mod tests {
 
         let template = std::fs::read_to_string(workspace_template()).unwrap();
         let block = render(&[paths("IdentityFunction", &["/a/{id}"])]).unwrap();
-        let template = splice(&template, &block).unwrap();
+        let template = splice(&template, ROUTES, &block).unwrap();
         let template = Template::parse(&template, &local_overrides("http://127.0.0.1:8080")).unwrap();
         let routes = template.api.unwrap().routes;
         assert_eq!(routes.len(), 1, "{routes:?}");
@@ -231,14 +272,14 @@ mod tests {
         };
         assert_eq!(mock.status, 405);
         let answer = &mock.responses["default"];
-        assert_eq!(answer.headers["Allow"], "'GET,OPTIONS'");
+        assert_eq!(answer.headers["Allow"], "'GET,HEAD,OPTIONS'");
         serde_json::from_str::<Value>(&answer.templates["application/json"]).unwrap();
     }
 
     #[test]
     fn the_block_stands_as_far_in_as_its_marker() {
         let template = "a:\n    # <routes> x\n    old: 1\n    # </routes>\nb: 2\n";
-        let spliced = splice(template, "/x:\n  get: {}\n").unwrap();
+        let spliced = splice(template, ROUTES, "/x:\n  get: {}\n").unwrap();
         assert_eq!(spliced, "a:\n    # <routes> x\n    /x:\n      get: {}\n    # </routes>\nb: 2\n");
     }
 
@@ -247,8 +288,21 @@ mod tests {
         for template in
             ["a: 1\n", "# <routes>\n", "# </routes>\n# <routes>\n", "# <routes>\n# <routes>\n# </routes>\n"]
         {
-            assert!(splice(template, "").is_err(), "{template}");
+            assert!(splice(template, ROUTES, "").is_err(), "{template}");
         }
+    }
+
+    #[test]
+    fn an_operation_says_whether_it_has_a_throttle() {
+        let throttle = |name: &str| {
+            let item = json!({ "get": { "responses": {} }, "post": { "x-throttle": name, "responses": {} } });
+            let info = json!({ "title": "x", "version": "0" });
+            [group("AFunction", json!({ "openapi": "3.1.0", "info": info, "paths": { "/a/{id}": item } }))]
+        };
+        let settings = throttles(&throttle("auth")).unwrap();
+        assert!(settings.starts_with("- ResourcePath: /~1a~1{id}\n  HttpMethod: POST\n"), "{settings}");
+        assert_eq!(settings.matches("ResourcePath").count(), 1);
+        assert!(throttles(&throttle("much")).is_err());
     }
 
     #[test]

@@ -32,7 +32,7 @@ kernel::input! {
         (status = 202, description = "If there is such an account, the mail is on its way."),
         (status = 403, description = "Passwords are not used here."),
     ),
-    extensions(("x-permission" = json!("public")))
+    extensions(("x-permission" = json!("public")), ("x-throttle" = json!("auth")))
 )]
 pub(crate) async fn forgot_password(
     State(app): State<App>,

@@ -49,7 +49,7 @@ kernel::input! {
         (status = 404, description = "The account does not belong to that tenant."),
         (status = 409, description = "The account was changed at the same moment; send it again."),
     ),
-    extensions(("x-permission" = json!("public")))
+    extensions(("x-permission" = json!("public")), ("x-throttle" = json!("auth")))
 )]
 pub(crate) async fn login(
     State(app): State<App>,

@@ -32,7 +32,7 @@ kernel::input! {
         (status = 403, description = "The CSRF token of the cookie session is missing."),
         (status = 409, description = "The session was refreshed at the same moment; send it again."),
     ),
-    extensions(("x-permission" = json!("public")))
+    extensions(("x-permission" = json!("public")), ("x-throttle" = json!("auth")))
 )]
 pub(crate) async fn logout(
     State(app): State<App>,

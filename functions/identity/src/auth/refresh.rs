@@ -39,7 +39,7 @@ const TRIES: u32 = 5;
         (status = 403, description = "The account is suspended, or the CSRF token of the cookie session is missing."),
         (status = 409, description = "The session or the account kept being changed at the same moment; send it again."),
     ),
-    extensions(("x-permission" = json!("public")))
+    extensions(("x-permission" = json!("public")), ("x-throttle" = json!("auth")))
 )]
 pub(crate) async fn refresh(
     State(app): State<App>,

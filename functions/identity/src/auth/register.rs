@@ -41,7 +41,7 @@ kernel::input! {
         (status = 403, description = "Passwords are not used here."),
         (status = 409, description = "The e-mail address or the username is taken."),
     ),
-    extensions(("x-permission" = json!("public")))
+    extensions(("x-permission" = json!("public")), ("x-throttle" = json!("auth")))
 )]
 pub(crate) async fn register(
     State(app): State<App>,
@@ -55,13 +55,12 @@ pub(crate) async fn register(
     let password = app.hasher.hash(input.password).await?;
     let user = new_user(input.email, input.username, password, now);
     let token = MailToken::issue(ids::new(now), user.id, Purpose::VerifyEmail, &app.mail_keys.latest(), now);
-    let created = Created::new(&format!("/api/v1/users/{}", user.id), &UserView::from(&user))?;
 
     let change = Change::new("user.register", "user", user.id).in_tenant(user.personal_tenant_id);
     let change = create_with_tenant(change, &user)?;
-    let change = mail_token::store::send(change, &token).answering(created.reply());
-    app.edge.store().commit(&public.actor, change).await?;
-    Ok(created)
+    let change = mail_token::store::send(change, &token);
+    let location = format!("/api/v1/users/{}", user.id);
+    Created::commit(app.edge.store(), &public.actor, change, &location, &UserView::from(&user)).await
 }
 
 /// An account that is about to be made.

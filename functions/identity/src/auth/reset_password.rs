@@ -36,7 +36,7 @@ kernel::input! {
         (status = 403, description = "Passwords are not used here."),
         (status = 409, description = "The account was changed at the same moment; send it again."),
     ),
-    extensions(("x-permission" = json!("public")))
+    extensions(("x-permission" = json!("public")), ("x-throttle" = json!("auth")))
 )]
 pub(crate) async fn reset_password(
     State(app): State<App>,

@@ -23,7 +23,7 @@ kernel::input! {
         (status = 204, description = "The address is verified."),
         (status = 409, description = "The account was changed at the same moment; send it again."),
     ),
-    extensions(("x-permission" = json!("public")))
+    extensions(("x-permission" = json!("public")), ("x-throttle" = json!("auth")))
 )]
 pub(crate) async fn verify_email(
     State(app): State<App>,

@@ -19,11 +19,7 @@ const JWK_SET: &str = "application/jwk-set+json";
     ),
     responses(
         (status = 200, description = "The key set.", body = Jwks, content_type = "application/jwk-set+json",
-            headers(("ETag" = String), ("Last-Modified" = String), ("Cache-Control" = String)),
-            example = json!({"keys": [{
-                "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "alg": "EdDSA", "use": "sig", "kty": "OKP",
-                "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
-            }]})),
+            headers(("ETag" = String), ("Last-Modified" = String), ("Cache-Control" = String))),
         (status = 304, description = "The client has it."),
     ),
     extensions(("x-permission" = json!("public")))

@@ -37,7 +37,7 @@ kernel::input! {
         (status = 403, description = "The current password is wrong, or passwords are not used here."),
         (status = 409, description = "The account was changed at the same moment; send it again."),
     ),
-    extensions(("x-permission" = json!("profile:write")))
+    extensions(("x-permission" = json!("profile:write")), ("x-throttle" = json!("auth")))
 )]
 pub(crate) async fn change_password(
     State(app): State<App>,

@@ -33,7 +33,7 @@ kernel::input! {
         (status = 403, description = "The password is wrong, or the caller is no person."),
         (status = 409, description = "It is the only owner of a tenant with other members (rule `last_owner`)."),
     ),
-    extensions(("x-permission" = json!("profile:write")))
+    extensions(("x-permission" = json!("profile:write")), ("x-throttle" = json!("auth")))
 )]
 pub(crate) async fn delete_me(
     State(app): State<App>,

@@ -40,18 +40,16 @@ pub(crate) async fn patch_me(
     Json(input): Json<PatchMe>,
 ) -> Result<Response> {
     let user = account(&app, &allowed).await?;
-    conditional.check(&MeView::new(allowed.principal(), Some(&user)))?;
-    let next = User {
-        username: input.username.unwrap_or_else(|| user.username.clone()),
-        updated_at: allowed.now(),
-        ..user.value.clone()
-    };
-    if next.username != user.username {
-        let change = Change::new("user.rename", "user", user.id)
-            .in_tenant(user.personal_tenant_id)
-            .replace(&user, &next);
-        let change = user::store::rename(change, &user, &next)?;
-        app.edge.store().commit(&allowed.actor, change).await?;
-    }
-    conditional.answer(&MeView::new(allowed.principal(), Some(&next)))
+    let view = |user: &User| MeView::new(allowed.principal(), Some(user));
+    let amendment = conditional.amend(app.edge.store(), &allowed.actor, &user, view, |user| {
+        let username = input.username.unwrap_or_else(|| user.username.clone());
+        if username == user.username {
+            return Ok(None);
+        }
+        let next = User { username, updated_at: allowed.now(), ..user.clone() };
+        let change = Change::new("user.rename", "user", user.id).in_tenant(user.personal_tenant_id);
+        let change = user::store::rename(change, user, &next)?;
+        Ok(Some((next, change)))
+    });
+    amendment.await
 }

@@ -46,14 +46,11 @@ pub(crate) async fn create_tenant(
     let tenant = Tenant::new(ids::new(now), input.name, false, now);
     let membership =
         Membership { tenant_id: tenant.id, user_id, role: Role::Owner, created_at: now, updated_at: now };
-    let location = format!("/api/v1/tenants/{}", tenant.id);
-    let created = Created::new(&location, &TenantView::from(&tenant))?;
     let change = Change::new("tenant.create", "tenant", tenant.id)
         .in_tenant(tenant.id)
         .create(&tenant, Error::internal("create a tenant", "its id exists"))
         .create(&membership, Error::internal("create a membership", "it exists"))
-        .require(&owner)
-        .answering(created.reply());
-    store.commit(&allowed.actor, change).await?;
-    Ok(created)
+        .require(&owner);
+    let location = format!("/api/v1/tenants/{}", tenant.id);
+    Created::commit(store, &allowed.actor, change, &location, &TenantView::from(&tenant)).await
 }

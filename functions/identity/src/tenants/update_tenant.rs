@@ -45,13 +45,19 @@ pub(crate) async fn update_tenant(
 ) -> Result<Response> {
     let store = app.edge.store();
     let tenant = find(store, allowed.principal(), id).await?;
-    conditional.check(&TenantView::from(&tenant.value))?;
-    let name = input.name.unwrap_or_else(|| tenant.name.clone());
-    if name == tenant.name {
-        return conditional.answer(&TenantView::from(&tenant.value));
-    }
-    let next = Tenant { name, updated_at: allowed.now(), ..tenant.value.clone() };
-    let change = Change::new("tenant.rename", "tenant", id).in_tenant(id).replace(&tenant, &next);
-    store.commit(&allowed.actor, change).await?;
-    conditional.answer(&TenantView::from(&next))
+    let amendment = conditional.amend(
+        store,
+        &allowed.actor,
+        &tenant,
+        |it| TenantView::from(it),
+        |tenant| {
+            let name = input.name.unwrap_or_else(|| tenant.name.clone());
+            if name == tenant.name {
+                return Ok(None);
+            }
+            let next = Tenant { name, updated_at: allowed.now(), ..tenant.clone() };
+            Ok(Some((next, Change::new("tenant.rename", "tenant", id).in_tenant(id))))
+        },
+    );
+    amendment.await
 }

@@ -47,19 +47,28 @@ pub(crate) async fn update_user(
     let store = app.edge.store();
     let user = store.get_consistent::<User>(&User::key_of(id)).await?;
     let user = user.ok_or(Error::NotFound("account"))?;
-    conditional.check(&UserView::from(&user.value))?;
     // Not when the request came: tokens made since then are refused too.
     let now = app.edge.clock().now();
-    let next = decide(&user, input, allowed.principal().user_id(), now)?;
-    if let Some(action) = action(&user, &next) {
-        let change = Change::new(action, "user", id).in_tenant(user.personal_tenant_id).replace(&user, &next);
-        let mut change = user::store::rename(change, &user, &next)?;
-        if action == SUSPEND {
-            change = change.revoke(ids::new(now), Subject::User(id), now);
-        }
-        store.commit(&allowed.actor, change).await?;
-    }
-    conditional.answer(&UserView::from(&next))
+    let by = allowed.principal().user_id();
+    let amendment = conditional.amend(
+        store,
+        &allowed.actor,
+        &user,
+        |user| UserView::from(user),
+        |user| {
+            let next = decide(user, input, by, now)?;
+            let Some(action) = action(user, &next) else {
+                return Ok(None);
+            };
+            let change = Change::new(action, "user", id).in_tenant(user.personal_tenant_id);
+            let mut change = user::store::rename(change, user, &next)?;
+            if action == SUSPEND {
+                change = change.revoke(ids::new(now), Subject::User(id), now);
+            }
+            Ok(Some((next, change)))
+        },
+    );
+    amendment.await
 }
 
 const SUSPEND: &str = "user.suspend";

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use platform::Boot;
 use serde_json::json;
 use store::Capacity;
+use testkit::Lab;
 
 use crate::people::{PASSWORD, app, email, login, person, register};
 
@@ -61,4 +63,26 @@ async fn wrong_and_unknown_look_alike() {
     let (wrong, unknown) = (wrong.problem(401), unknown.problem(401));
     assert_eq!(wrong["detail"], unknown["detail"]);
     assert_eq!(wrong["type"], unknown["type"]);
+}
+
+#[tokio::test]
+async fn passwords_open_nothing_where_only_providers_log_people_in() {
+    let lab = Lab::new();
+    let build = async |boot: Boot| {
+        let vars = boot.vars.clone().with("AUTH_IDP_MODE", "oidc");
+        identity::function(Boot { vars, ..boot }).await
+    };
+    // The account is from before.
+    register(&lab.http("identity", identity::function).await, "ann").await.expect(201);
+    let app = lab.http("identity", build).await;
+    login(&app, "ann").await.problem(403);
+    register(&app, "bob").await.problem(403);
+    let forgot = json!({"email": email("ann")});
+    app.post("/api/v1/auth/password/forgot").json(&forgot).await.problem(403);
+    // Both ways in: passwords are good again.
+    let build = async |boot: Boot| {
+        let vars = boot.vars.clone().with("AUTH_IDP_MODE", "both");
+        identity::function(Boot { vars, ..boot }).await
+    };
+    login(&lab.http("identity", build).await, "ann").await.expect(200);
 }

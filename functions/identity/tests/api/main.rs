@@ -15,6 +15,7 @@ mod events;
 mod faults;
 mod forge;
 mod idempotency;
+mod imported;
 mod keys;
 mod lockout;
 mod mail;

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::{
     cast::Cast,
     forge::Forge,
+    people::register,
     rows::{assert_same, rows},
     walk::{self, Operation, operations},
 };
@@ -88,6 +89,25 @@ async fn nobody_gets_further_without_a_good_token() {
 }
 
 #[tokio::test]
+async fn a_head_is_a_get_without_its_body() {
+    let cast = Cast::new().await;
+    let mut walked = 0;
+    for operation in operations().iter().filter(|operation| operation.method == "GET") {
+        let owner = cast.who(Role::Owner);
+        let path = operation.path_about(owner);
+        let ask = |method| cast.app.call(method, &*path).bearer(&owner.access).header("x-request-id", "same");
+        let (get, head) = (ask("GET").await, ask("HEAD").await);
+        assert_eq!(head.status, get.status, "{path}");
+        assert!(head.body.is_empty() && !get.body.is_empty(), "{path}");
+        for header in ["etag", "content-type", "cache-control", "x-request-id"] {
+            assert_eq!(head.header(header), get.header(header), "{path}: {header}");
+        }
+        walked += 1;
+    }
+    assert!(walked >= 10, "{walked} were walked");
+}
+
+#[tokio::test]
 async fn what_belongs_to_another_tenant_does_not_exist() {
     let cast = Cast::new().await;
     let before = rows(&cast.app).await;
@@ -134,6 +154,39 @@ async fn a_change_of_what_was_changed_meanwhile_is_refused() {
     }
     assert!(walked >= 16, "{walked} were walked");
     assert_same("a stale If-Match", &before, &rows(&cast.app).await);
+}
+
+#[tokio::test]
+async fn a_creation_sent_again_is_answered_with_the_first_answer() {
+    let cast = Cast::new().await;
+    // The example of a new member is somebody with an account.
+    register(&cast.app, "bob").await.expect(201);
+    let mut walked = 0;
+    for operation in operations() {
+        if !operation.takes("Idempotency-Key") {
+            assert!(!operation.answers(201), "{} takes no Idempotency-Key", operation.name());
+            continue;
+        }
+        let owner = cast.who(Role::Owner);
+        let (_, example) = operation.body.as_ref().expect("a creation has a body");
+        let send = || {
+            let call = cast.app.call(&operation.method, operation.path_about(owner)).bearer(&owner.access);
+            call.header("idempotency-key", format!("walk-{walked}")).json(example)
+        };
+        let first = send().await;
+        assert_eq!(operation.check("a key", &first), 201, "{}", operation.name());
+        let before = rows(&cast.app).await;
+        let again = send().await.expect(201);
+        assert_eq!(again.header("idempotent-replayed"), "true", "{}", operation.name());
+        assert_eq!(again.body, first.body, "{}", operation.name());
+        for header in ["location", "etag", "content-type"] {
+            assert!(!first.header(header).is_empty(), "{} answers without {header}", operation.name());
+            assert_eq!(again.header(header), first.header(header), "{}", operation.name());
+        }
+        assert_same(&operation.name(), &before, &rows(&cast.app).await);
+        walked += 1;
+    }
+    assert!(walked >= 3, "{walked} were walked");
 }
 
 #[tokio::test]

@@ -2,9 +2,15 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use kernel::Role;
 use serde_json::json;
+use testkit::Answer;
+use tokio::task::JoinHandle;
 
-use crate::people::{PASSWORD, app, email, person};
+use crate::{
+    cast::Cast,
+    people::{PASSWORD, app, email, person},
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn fifty_parallel_refreshes_get_one_pair() {
@@ -44,4 +50,42 @@ async fn a_hundred_parallel_registrations_of_one_address_make_one_account() {
     let statuses: Vec<u16> = answers.into_iter().map(|answer| answer.unwrap().status.as_u16()).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 99, "{statuses:?}");
+}
+
+/// Two clients that saw the same representation: one changes it, the other hears that it has changed since, whether it
+/// came a little later or at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_changes_to_one_etag_at_once_one_is_made_and_the_rest_are_stale() {
+    let cast = Cast::new().await;
+    let vera = &cast.who(Role::Viewer).id;
+    let cases = [
+        (format!("/api/v1/users/{vera}"), "username"),
+        (format!("/api/v1/tenants/{}", cast.tenant_id), "name"),
+        ("/api/v1/me".to_owned(), "username"),
+    ];
+    for (path, field) in cases {
+        let call = |method| cast.call(Role::Operator, method, &*path);
+        let seen = call("GET").await.expect(200);
+        let changes = (0..8).map(|_| {
+            let change = call("PATCH").header("if-match", seen.header("etag"));
+            // The same for all: that the name is taken by then must not be the answer either.
+            tokio::spawn(change.json(&json!({field: "another"})).into_future())
+        });
+        assert_one_is_made(&path, changes).await;
+        call("PATCH").json(&json!({field: format!("later{}", path.len())})).await.expect(200);
+    }
+    let path = cast.members(vera);
+    let seen = cast.call(Role::Owner, "GET", &*path).await.expect(200);
+    let changes = (0..8).map(|_| {
+        let change = cast.call(Role::Owner, "PATCH", &*path).header("if-match", seen.header("etag"));
+        tokio::spawn(change.json(&json!({"role": "member"})).into_future())
+    });
+    assert_one_is_made(&path, changes).await;
+}
+
+async fn assert_one_is_made(path: &str, changes: impl Iterator<Item = JoinHandle<Answer>>) {
+    let answers = futures_util::future::join_all(changes).await;
+    let mut statuses: Vec<u16> = answers.into_iter().map(|answer| answer.unwrap().status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412, 412, 412, 412, 412, 412, 412], "{path}");
 }

@@ -55,16 +55,15 @@ pub(crate) async fn add_member(
     let user = user.ok_or_else(|| Error::invalid("/email", "must belong to an account"))?;
     let now = allowed.now();
     let member = Membership { tenant_id: id, user_id: user.id, role, created_at: now, updated_at: now };
-    let location = format!("/api/v1/tenants/{id}/members/{}", user.id);
-    let created = Created::new(&location, &MemberView::new(&member, &user.username))?;
     let change = Change::new("member.add", "member", user.id)
         .in_tenant(id)
         .create(&member, already_member())
         // An account that is erased meanwhile gets no membership.
-        .require(&user)
-        .answering(created.reply());
-    store.commit(&allowed.actor, count_owners(change, &tenant, owners)).await?;
-    Ok(created)
+        .require(&user);
+    let change = count_owners(change, &tenant, owners);
+    let location = format!("/api/v1/tenants/{id}/members/{}", user.id);
+    let view = MemberView::new(&member, &user.username);
+    Created::commit(store, &allowed.actor, change, &location, &view).await
 }
 
 fn already_member() -> Error {

@@ -53,21 +53,21 @@ pub(crate) async fn change_member(
     let store = app.edge.store();
     let caller = allowed.principal();
     let case = Case::read(store, caller, id, user_id).await?;
-    let member = &case.member;
-    conditional.check(&case.view())?;
-    let role = input.role.map_or(member.role, GrantableRole::get);
-    if role == member.role {
-        return conditional.answer(&case.view());
-    }
     // Not when the request came: tokens made since then are refused too.
     let now = app.edge.clock().now();
-    let next = Membership { role, updated_at: now, ..member.value.clone() };
-    let change = Change::new("member.change", "member", user_id).in_tenant(id).replace(member, &next).revoke(
-        ids::new(now),
-        Subject::Member(id, user_id),
-        now,
-    );
-    let change = case.decide(change, caller.role, Some(role))?;
-    store.commit(&allowed.actor, change).await?;
-    conditional.answer(&MemberView::new(&next, &case.account.username))
+    let view = |member: &Membership| MemberView::new(member, &case.account.username);
+    let amendment = conditional.amend(store, &allowed.actor, &case.member, view, |member| {
+        let role = input.role.map_or(member.role, GrantableRole::get);
+        if role == member.role {
+            return Ok(None);
+        }
+        let next = Membership { role, updated_at: now, ..member.clone() };
+        let change = Change::new("member.change", "member", user_id).in_tenant(id).revoke(
+            ids::new(now),
+            Subject::Member(id, user_id),
+            now,
+        );
+        Ok(Some((next, case.decide(change, caller.role, Some(role))?)))
+    });
+    amendment.await
 }

@@ -42,11 +42,10 @@ pub(crate) async fn remove_member(
     conditional.check(&case.view())?;
     // Not when the request came: tokens made since then are refused too.
     let now = app.edge.clock().now();
-    let change = Change::new("member.remove", "member", user_id).in_tenant(id).delete(&case.member).revoke(
-        ids::new(now),
-        Subject::Member(id, user_id),
-        now,
-    );
+    let change = Change::new("member.remove", "member", user_id)
+        .in_tenant(id)
+        .delete_or(&case.member, conditional.lost_race())
+        .revoke(ids::new(now), Subject::Member(id, user_id), now);
     let change = case.decide(change, caller.role, None)?;
     store.commit(&allowed.actor, change).await?;
     Ok(NoContent)
