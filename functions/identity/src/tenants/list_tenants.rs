@@ -36,7 +36,7 @@ pub(crate) struct SeatView {
 /// To act in one of them, log in with its id as `tenant_id`. Operators see every tenant.
 #[utoipa::path(
     get, path = "/api/v1/tenants", tag = "tenants", params(Paging),
-    responses((status = 200, description = "A page of tenants, oldest first.", body = Page<SeatView>)),
+    responses((status = 200, description = "A page of tenants, oldest first unless told otherwise.", body = Page<SeatView>)),
     extensions(("x-permission" = json!("tenants:read")))
 )]
 pub(crate) async fn list_tenants(
@@ -47,7 +47,7 @@ pub(crate) async fn list_tenants(
     let store = app.edge.store();
     let caller = allowed.principal();
     if caller.role == Role::Operator {
-        let tenants = paging.read(store, &Tenant::all()).await?;
+        let tenants = paging.read(store, Tenant::all()).await?;
         return Ok(View(
             tenants.map(|tenant| SeatView { tenant: TenantView::from(&tenant), role: Role::Operator }),
         ));
@@ -57,7 +57,7 @@ pub(crate) async fn list_tenants(
 }
 
 async fn of_user(store: &Store, user_id: UserId, paging: &Paging) -> Result<Page<SeatView>> {
-    let seats = paging.read(store, &Membership::of_user(user_id)).await?;
+    let seats = paging.read(store, Membership::of_user(user_id)).await?;
     let roles: HashMap<TenantId, Role> = seats.items.iter().map(|seat| (seat.tenant_id, seat.role)).collect();
     let keys: Vec<Key> = seats.items.iter().map(|seat| Tenant::key_of(seat.tenant_id)).collect();
     let tenants: Vec<Stored<Tenant>> = store.get_many(&keys).await?;

@@ -1,6 +1,6 @@
 //! Lists: complete, in order, stable while others insert.
 
-use kernel::{Error, Limit};
+use kernel::{Error, Limit, Sort};
 use proptest::prelude::*;
 use store::{Change, Query, Store};
 
@@ -24,12 +24,43 @@ async fn a_cursor_of_another_query_is_refused() {
     }
     let page = store.page(&Note::all(), limit(1), None).await.unwrap();
     let cursor = page.next_cursor.unwrap();
-    for other in
-        [Note::all().newest_first(), Query::table("board#c", "note#"), Query::table("board#b", "note#1")]
-    {
+    for other in [
+        Note::all().newest_first(),
+        Query::table("board#c", "note#"),
+        Query::table("board#b", "note#1"),
+        Note::all().only("text", &""),
+        Note::all().narrowed("more"),
+        Note::all().sorted(Sort::CreatedDescending),
+    ] {
         let refused = store.page(&other, limit(1), Some(&cursor)).await;
         assert!(matches!(refused, Err(Error::Invalid(_))), "{other:?}");
     }
+}
+
+#[tokio::test]
+async fn a_filter_reads_on_until_the_page_is_full_or_it_has_read_enough() {
+    let (store, _cloud) = store();
+    for n in 0..40 {
+        let text = if n % 10 == 9 { "odd" } else { "even" };
+        let note = Note::new(&format!("{n:02}"), text);
+        let change =
+            Change::new("note.create", "note", n).create(&note, Error::conflict("exists", "it exists"));
+        store.commit(&actor(), change).await.unwrap();
+    }
+    let (odd, none) = (Note::all().only("text", &"odd"), Note::all().only("text", &"none"));
+    let names = |page: kernel::Page<Note>| page.items.into_iter().map(|note| note.name).collect::<Vec<_>>();
+    let page = store.page(&odd, limit(4), None).await.unwrap();
+    // A read is never larger than the room that is left: eight of them come as far as the second.
+    let cursor = page.next_cursor.clone();
+    let mut seen = names(page);
+    assert!(!seen.is_empty() && seen.len() < 4, "{seen:?}");
+    let rest = store.page(&odd, limit(100), cursor.as_deref()).await.unwrap();
+    assert!(rest.next_cursor.is_none());
+    seen.extend(names(rest));
+    assert_eq!(seen, ["09", "19", "29", "39"]);
+
+    let page = store.page(&none, limit(1), None).await.unwrap();
+    assert!(page.items.is_empty() && page.next_cursor.is_some(), "eight of forty were read");
 }
 
 proptest! {
