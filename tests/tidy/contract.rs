@@ -92,7 +92,7 @@ impl Operation<'_> {
 
     fn lists(&self, breaches: &mut Breaches) {
         if self.bodies("200").any(|(_, body)| named(body).is_some_and(|name| name.starts_with("Page_"))) {
-            for parameter in ["limit", "cursor"] {
+            for parameter in ["limit", "cursor", "sort"] {
                 let law = format!("a list takes {parameter}");
                 breaches.unless(self.takes(parameter), &self.name(), &law);
             }

@@ -101,6 +101,7 @@ platform::endpoints! {
     me::delete_sessions::delete_sessions,
     me::delete_session::delete_session,
     me::list_login_events::list_login_events,
+    me::leave_tenant::leave_tenant,
     auth::csrf::csrf,
     users::list_users::list_users,
     users::get_user::get_user,

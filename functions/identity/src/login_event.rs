@@ -29,6 +29,26 @@ pub enum Outcome {
     Refused,
 }
 
+/// The text names no outcome.
+#[derive(Debug, thiserror::Error)]
+#[error("must be success, failure or refused")]
+pub struct ParseOutcomeError;
+
+impl std::str::FromStr for Outcome {
+    type Err = ParseOutcomeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "success" => Ok(Self::Success),
+            "failure" => Ok(Self::Failure),
+            "refused" => Ok(Self::Refused),
+            _ => Err(ParseOutcomeError),
+        }
+    }
+}
+
+kernel::text_input!(Outcome);
+
 /// One attempt to log in.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoginEvent {

@@ -5,6 +5,7 @@ pub(crate) mod delete_me;
 pub(crate) mod delete_session;
 pub(crate) mod delete_sessions;
 pub(crate) mod get_me;
+pub(crate) mod leave_tenant;
 pub(crate) mod list_login_events;
 pub(crate) mod list_sessions;
 pub(crate) mod patch_me;

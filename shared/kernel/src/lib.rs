@@ -19,7 +19,7 @@ pub mod time;
 
 pub use error::{Error, Fault, Result};
 pub use input::{Input, Pointer};
-pub use page::{Limit, Page};
+pub use page::{Limit, Page, Sort};
 pub use permission::{Permission, Permit};
 pub use principal::{Principal, PrincipalKind, Role};
 pub use redact::Secret;

@@ -40,6 +40,34 @@ impl std::str::FromStr for Limit {
 
 crate::text_input!(Limit);
 
+/// The order of a list whose ids are `UUIDv7`: by age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// Oldest first.
+    Created,
+    /// Newest first.
+    CreatedDescending,
+}
+
+/// The text names no order.
+#[derive(Debug, thiserror::Error)]
+#[error("must be created_at or -created_at")]
+pub struct ParseSortError;
+
+impl std::str::FromStr for Sort {
+    type Err = ParseSortError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "created_at" => Ok(Self::Created),
+            "-created_at" => Ok(Self::CreatedDescending),
+            _ => Err(ParseSortError),
+        }
+    }
+}
+
+crate::text_input!(Sort);
+
 /// One page of a list.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Page<T> {

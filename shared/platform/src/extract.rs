@@ -7,7 +7,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use kernel::{Error, Input, Limit, Principal, input, json};
+use kernel::{Error, Input, Limit, Principal, Sort, input, json};
 use ring::digest::{SHA256, digest};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -163,7 +163,7 @@ fn name_parameters(error: Error) -> Error {
 }
 
 kernel::input! {
-    /// Which part of a list. A list with filters declares its own query with these two fields.
+    /// Which part of a list. A list with filters declares its own query with these fields and makes this of them.
     #[derive(Debug, utoipa::IntoParams)]
     #[into_params(parameter_in = Query)]
     pub struct Paging {
@@ -172,6 +172,9 @@ kernel::input! {
         pub limit: Option<Limit>,
         /// Where to go on: the `next_cursor` of the page before.
         pub cursor: Option<String>,
+        /// By age: `created_at` is oldest first, `-created_at` newest first. A cursor goes on in its own order only.
+        #[param(value_type = Option<String>, pattern = "^-?created_at$", example = "-created_at")]
+        pub sort: Option<Sort>,
     }
 }
 
@@ -183,10 +186,13 @@ impl Paging {
     pub async fn read<T: Entity>(
         &self,
         store: &Store,
-        list: &store::Query<T>,
+        list: store::Query<T>,
     ) -> kernel::Result<kernel::Page<T>> {
-        let limit = self.limit.unwrap_or_default();
-        store.page(list, limit, self.cursor.as_deref()).await
+        let list = match self.sort {
+            Some(sort) => list.sorted(sort),
+            None => list,
+        };
+        store.page(&list, self.limit.unwrap_or_default(), self.cursor.as_deref()).await
     }
 }
 

@@ -329,6 +329,19 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_race_is_a_stale_tag_for_who_named_one() {
+        let stale = |wanted: &[u8]| {
+            let error = conditions(&Method::PATCH, header::IF_MATCH, wanted).lost_race();
+            matches!(error, Error::PreconditionFailed)
+        };
+        assert!(stale(b"\"x\"") && stale(b"\"x\", \"y\""));
+        // Whatever it is: what took its place met the condition as well.
+        assert!(!stale(b"*"));
+        let none = Conditional::of(&Method::PATCH, &HeaderMap::new());
+        assert!(matches!(none.lost_race(), Error::Conflict { rule: "changed_meanwhile", .. }));
+    }
+
+    #[test]
     fn a_published_document_is_compared_by_tag_then_by_date() {
         let view = json!({"keys": []});
         let publication = |etag_salt| Publication {

@@ -3,13 +3,24 @@
 use std::marker::PhantomData;
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use kernel::{Limit, Page, Result};
+use kernel::{Limit, Page, Result, Sort};
+use serde::Serialize;
 
 use crate::{
     Entity, Index, Store, Stored,
     entity::{self, Item, text},
     failure::translate,
 };
+
+/// What an attribute must be for its item to be in the list.
+#[derive(Clone, Debug)]
+struct Filter {
+    attribute: &'static str,
+    value: String,
+}
+
+/// How many reads a page takes at most while a filter leaves it short.
+const READS_MAX: usize = 8;
 
 /// Entities of one kind in one partition.
 #[derive(Clone, Debug)]
@@ -20,6 +31,8 @@ pub struct Query<T> {
     after: Option<String>,
     is_newest_first: bool,
     is_consistent: bool,
+    filter: Option<Filter>,
+    narrowing: Option<String>,
     kind: PhantomData<T>,
 }
 
@@ -33,6 +46,8 @@ impl<T: Entity> Query<T> {
             after: None,
             is_newest_first: false,
             is_consistent: false,
+            filter: None,
+            narrowing: None,
             kind: PhantomData,
         }
     }
@@ -56,6 +71,30 @@ impl<T: Entity> Query<T> {
         self
     }
 
+    /// In this order instead of its own.
+    #[must_use]
+    pub fn sorted(self, sort: Sort) -> Self {
+        Self { is_newest_first: sort == Sort::CreatedDescending, ..self }
+    }
+
+    /// Only the entities whose field `attribute` is this. The rest is read and left out, so a page may hold fewer than
+    /// its limit though the list goes on.
+    #[must_use]
+    pub fn only(mut self, attribute: &'static str, value: &impl Serialize) -> Self {
+        // As the field is stored; what is no text equals no field of ours.
+        let value = serde_json::to_value(value).unwrap_or_default();
+        let value = value.as_str().unwrap_or_default().to_owned();
+        self.filter = Some(Filter { attribute, value });
+        self
+    }
+
+    /// Binds cursors to what the caller leaves out of the pages that it reads.
+    #[must_use]
+    pub fn narrowed(mut self, to: impl std::fmt::Debug) -> Self {
+        self.narrowing = Some(format!("{to:?}"));
+        self
+    }
+
     /// As of all writes acknowledged before. Not for indexes, which are always eventually consistent.
     #[must_use]
     pub fn consistent(mut self) -> Self {
@@ -73,7 +112,10 @@ impl<T: Entity> Query<T> {
     /// What a cursor of this query is bound to.
     fn binding(&self) -> String {
         let index = self.index.map_or("", |index| index.0);
-        format!("{}|{index}|{}|{}|{}", T::KIND, self.pk, self.sk_prefix, self.is_newest_first)
+        let filter = self.filter.as_ref().map(|filter| format!("{}={}", filter.attribute, filter.value));
+        let rest = filter.iter().chain(&self.narrowing).map(|narrowing| format!("|{narrowing}"));
+        let rest: String = rest.collect();
+        format!("{}|{index}|{}|{}|{}{rest}", T::KIND, self.pk, self.sk_prefix, self.is_newest_first)
     }
 }
 
@@ -89,21 +131,28 @@ impl Store {
         cursor: Option<&str>,
     ) -> Result<Page<T>> {
         let binding = query.binding();
-        let start = cursor.map(|cursor| self.sealing_key.open_cursor(cursor, &binding)).transpose()?;
-        // One more than asked for: whether there is another page shows before the page ends.
-        let (mut items, cut_at) = self.run(query, i32::from(limit.get()) + 1, start).await?;
-        let last = if items.len() > usize::from(limit.get()) {
-            items.truncate(limit.get().into());
-            items.last().map(|last| query.position(last))
-        } else {
-            // A mebibyte of items is answered in parts.
-            cut_at
-        };
+        let limit = usize::from(limit.get());
+        let mut start = cursor.map(|cursor| self.sealing_key.open_cursor(cursor, &binding)).transpose()?;
+        let mut items = Vec::new();
+        for _ in 0..READS_MAX {
+            // One more than there is room for: whether another page follows shows before this one ends.
+            let room = i32::try_from(limit + 1 - items.len()).unwrap_or(i32::MAX);
+            let (read, last) = self.run(query, room, start).await?;
+            items.extend(read);
+            start = last;
+            if start.is_none() || items.len() > limit {
+                break;
+            }
+        }
+        if items.len() > limit {
+            items.truncate(limit);
+            start = items.last().map(|last| query.position(last));
+        }
         let items = items
             .into_iter()
             .map(|item| entity::decode(item).map(|stored| stored.value))
             .collect::<Result<_>>()?;
-        let next_cursor = last.map(|last| self.sealing_key.seal_cursor(&last, &binding)).transpose()?;
+        let next_cursor = start.map(|last| self.sealing_key.seal_cursor(&last, &binding)).transpose()?;
         Ok(Page { items, next_cursor })
     }
 
@@ -151,6 +200,12 @@ impl Store {
             request = request
                 .expression_attribute_names("#sk", format!("{name}sk"))
                 .expression_attribute_values(":sk", text(bound));
+        }
+        if let Some(Filter { attribute, value }) = &query.filter {
+            request = request
+                .filter_expression("#filter = :filter")
+                .expression_attribute_names("#filter", *attribute)
+                .expression_attribute_values(":filter", text(value));
         }
         if query.is_consistent {
             request = request.consistent_read(true);

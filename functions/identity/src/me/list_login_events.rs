@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use axum::extract::State;
-use kernel::{Page, Timestamp, id::AuditId, permission::ProfileRead};
+use kernel::{Limit, Page, Sort, Timestamp, id::AuditId, permission::ProfileRead};
 use platform::{Allowed, Paging, Query, Result, View};
 use serde::Serialize;
 
@@ -45,21 +45,45 @@ impl From<LoginEvent> for LoginEventView {
     }
 }
 
-/// Lists the logins to one's own account, newest first, failed ones too. They are kept for 90 days.
+kernel::input! {
+    /// Which logins.
+    #[derive(Debug, utoipa::IntoParams)]
+    #[into_params(parameter_in = Query)]
+    pub(crate) struct ListLoginEvents {
+        /// How many items at most: 20 unless told.
+        #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
+        limit: Option<Limit>,
+        /// Where to go on: the `next_cursor` of the page before.
+        cursor: Option<String>,
+        /// By age: `created_at` is oldest first, `-created_at` newest first. A cursor goes on in its own order only.
+        #[param(value_type = Option<String>, pattern = "^-?created_at$", example = "-created_at")]
+        sort: Option<Sort>,
+        /// Only logins that ended so. The rest is left out after it was read: a page may hold fewer than `limit`, and
+        /// the list goes on for as long as there is a `next_cursor`.
+        #[param(value_type = Option<Outcome>, inline)]
+        outcome: Option<Outcome>,
+    }
+}
+
+/// Lists the logins to one's own account, failed ones too, newest first unless told otherwise. They are kept for 90
+/// days.
 #[utoipa::path(
     get, path = "/api/v1/me/login-events", tag = "me",
-    params(Paging),
+    params(ListLoginEvents),
     responses((status = 200, description = "A page of logins.", body = Page<LoginEventView>)),
     extensions(("x-permission" = json!("profile:read")))
 )]
 pub(crate) async fn list_login_events(
     State(app): State<App>,
     allowed: Allowed<ProfileRead>,
-    Query(paging): Query<Paging>,
+    Query(ListLoginEvents { limit, cursor, sort, outcome }): Query<ListLoginEvents>,
 ) -> Result<View<Page<LoginEventView>>> {
     let user = account(&app, &allowed).await?;
-    let query = LoginEvent::of_user(user.id);
-    let limit = paging.limit.unwrap_or_default();
-    let page = app.edge.store().page(&query, limit, paging.cursor.as_deref()).await?;
+    let events = LoginEvent::of_user(user.id);
+    let events = match outcome {
+        Some(outcome) => events.only("outcome", &outcome),
+        None => events,
+    };
+    let page = Paging { limit, cursor, sort }.read(app.edge.store(), events).await?;
     Ok(View(page.map(LoginEventView::from)))
 }

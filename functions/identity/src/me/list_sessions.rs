@@ -10,7 +10,7 @@ use crate::{
     session::{Session, SessionView},
 };
 
-/// Lists one's own sessions, newest first.
+/// Lists one's own sessions, newest first unless told otherwise.
 ///
 /// Only those that can still be refreshed. Sessions that have ended are left out after the page was read: a page may
 /// hold fewer than `limit`, and the list goes on for as long as there is a `next_cursor`.
@@ -26,9 +26,7 @@ pub(crate) async fn list_sessions(
     Query(paging): Query<Paging>,
 ) -> Result<View<Page<SessionView>>> {
     let user = account(&app, &allowed).await?;
-    let query = Session::of_user(user.id);
-    let limit = paging.limit.unwrap_or_default();
-    let mut page = app.edge.store().page(&query, limit, paging.cursor.as_deref()).await?;
+    let mut page = paging.read(app.edge.store(), Session::of_user(user.id)).await?;
     page.items.retain(|session| session.is_alive(&user, allowed.now()));
     let current = allowed.principal().session_id;
     Ok(View(page.map(|session| SessionView::new(&session, current))))

@@ -30,7 +30,7 @@ pub(crate) struct SeatView {
 /// To act in one of them, log in with its id as `tenant_id`. Operators see every tenant.
 #[utoipa::path(
     get, path = "/api/v1/tenants", tag = "tenants", params(Paging),
-    responses((status = 200, description = "A page of tenants, oldest first.", body = Page<SeatView>)),
+    responses((status = 200, description = "A page of tenants, oldest first unless told otherwise.", body = Page<SeatView>)),
     extensions(("x-permission" = json!("tenants:read")))
 )]
 pub(crate) async fn list_tenants(
@@ -41,7 +41,7 @@ pub(crate) async fn list_tenants(
     let store = app.edge.store();
     let caller = allowed.principal();
     if caller.role == Role::Operator {
-        let tenants = paging.read(store, &Tenant::all()).await?;
+        let tenants = paging.read(store, Tenant::all()).await?;
         return Ok(View(
             tenants.map(|tenant| SeatView { tenant: TenantView::from(&tenant), role: Role::Operator }),
         ));
@@ -51,7 +51,7 @@ pub(crate) async fn list_tenants(
 }
 
 async fn of_user(store: &Store, user_id: UserId, paging: &Paging) -> Result<Page<SeatView>> {
-    let seats = paging.read(store, &Membership::of_user(user_id)).await?;
+    let seats = paging.read(store, Membership::of_user(user_id)).await?;
     let seats: Page<(Membership, Stored<Tenant>)> =
         store.join(seats, |seat| Tenant::key_of(seat.tenant_id)).await?;
     Ok(seats.map(|(seat, tenant)| SeatView { tenant: TenantView::from(&tenant.value), role: seat.role }))

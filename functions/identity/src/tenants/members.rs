@@ -47,9 +47,9 @@ async fn find_account(store: &Store, user_id: UserId) -> Result<Stored<User>> {
 }
 
 /// A member that somebody is about to give another role, or none.
-struct Case {
+pub(crate) struct Case {
     tenant: Stored<Tenant>,
-    member: Stored<Membership>,
+    pub(crate) member: Stored<Membership>,
     account: Stored<User>,
 }
 
@@ -58,6 +58,17 @@ impl Case {
         let tenant = find(store, caller, id).await?;
         let member = find_member(store, caller, id, user_id).await?;
         let account = find_account(store, user_id).await?;
+        Ok(Self { tenant, member, account })
+    }
+
+    /// The case of an account's own membership, in whichever tenant.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it does not belong to it.
+    pub(crate) async fn own(store: &Store, account: Stored<User>, id: TenantId) -> Result<Self> {
+        let member = store.get_consistent(&Membership::key_of(id, account.id)).await?;
+        let tenant = store.get_consistent(&Tenant::key_of(id)).await?;
+        let (member, tenant) = member.zip(tenant).ok_or(Error::NotFound("tenant"))?;
         Ok(Self { tenant, member, account })
     }
 
@@ -70,7 +81,7 @@ impl Case {
     ///
     /// # Errors
     /// What [`Seat::give`] refuses.
-    fn decide(&self, change: Change, by: Role, role: Option<Role>) -> Result<Change> {
+    pub(crate) fn decide(&self, change: Change, by: Role, role: Option<Role>) -> Result<Change> {
         let is_founder = self.account.personal_tenant_id == self.tenant.id;
         let seat = Seat { role: Some(self.member.role), is_founder };
         let owners = seat.give(role, by, self.tenant.owners)?;

@@ -209,7 +209,7 @@ async fn a_cursor_serves_only_the_list_that_it_came_from() {
             assert_eq!(status, 422, "{} with {cursor}", operation.name());
             assert_eq!(answer.json()["errors"][0]["pointer"], "cursor");
         }
-        for query in ["limit=0", "limit=101", "limit=x", "limit=1&limit=2", "no_such=1"] {
+        for query in ["limit=0", "limit=101", "limit=x", "limit=1&limit=2", "no_such=1", "sort=x", "sort="] {
             let answer = cast.call(Role::Operator, "GET", format!("{path}?{query}")).await;
             assert_eq!(operation.check(query, &answer), 422, "{} with {query}", operation.name());
         }
@@ -220,6 +220,36 @@ async fn a_cursor_serves_only_the_list_that_it_came_from() {
     let elsewhere = format!("/api/v1/tenants/{}/members", cast.outsider.tenant_id);
     let call = cast.app.get(format!("{elsewhere}?cursor={members}"));
     call.bearer(&cast.outsider.access).await.problem(422);
+}
+
+#[tokio::test]
+async fn every_list_is_read_from_either_end() {
+    let cast = Cast::new().await;
+    let mut walked = 0;
+    for operation in operations().iter().filter(|operation| operation.takes("cursor")) {
+        let someone = cast.who(Role::Owner);
+        let path = operation.path_about(someone);
+        let order = if path.ends_with("/members") { "user_id" } else { "created_at" };
+        let list = async |query: &str| {
+            let page = cast.app.get(format!("{path}?{query}")).bearer(&someone.access).await;
+            assert_eq!(operation.check(query, &page), 200, "{path}?{query}");
+            page.json()
+        };
+        let up = list(&format!("sort={order}")).await["items"].as_array().unwrap().clone();
+        let mut down = list(&format!("sort=-{order}")).await["items"].as_array().unwrap().clone();
+        assert!(up.len() > 1, "{path} has an order to see");
+        down.reverse();
+        assert_eq!(up, down, "{path}");
+        // A cursor goes on in its own order only.
+        let first = list(&format!("limit=1&sort=-{order}")).await;
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let rest = list(&format!("limit=100&sort=-{order}&cursor={cursor}")).await;
+        assert_eq!(rest["items"].as_array().unwrap().len(), up.len() - 1, "{path}");
+        let other = cast.app.get(format!("{path}?sort={order}&cursor={cursor}")).bearer(&someone.access);
+        other.await.problem(422);
+        walked += 1;
+    }
+    assert!(walked >= 5, "{walked} were walked");
 }
 
 #[test]

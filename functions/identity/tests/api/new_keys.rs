@@ -15,7 +15,7 @@ use crate::{
 async fn two() -> (App, App) {
     let old = app().await;
     let boot = old.lab().boot("identity");
-    let secrets = Secrets::new(&boot.aws, boot.clock.clone());
+    let secrets = Secrets::new(&old.lab().cloud().sdk_config(), boot.clock.clone());
     for (variable, kid) in [("APP_KEYS_SECRET", "k2"), ("PEPPER_SECRET", "p2")] {
         let id = boot.vars.get(variable).unwrap();
         let mut keys: Value = serde_json::from_str(secrets.get(id).await.unwrap().expose()).unwrap();

@@ -82,7 +82,7 @@ impl Operation {
         };
         let id = match own {
             "/api/v1/users/" => someone.id.clone(),
-            "/api/v1/tenants/" => someone.tenant_id.clone(),
+            "/api/v1/tenants/" | "/api/v1/me/tenants/" => someone.tenant_id.clone(),
             "/api/v1/me/sessions/" => session_of(someone),
             _ => panic!("say here which id {} means", self.path),
         };

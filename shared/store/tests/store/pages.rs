@@ -1,6 +1,6 @@
 //! Lists: complete, in order, stable while others insert.
 
-use kernel::{Error, Limit, Page};
+use kernel::{Error, Limit, Page, Sort};
 use proptest::prelude::*;
 use store::{Change, Index, Query, Store, Stored};
 
@@ -24,9 +24,14 @@ async fn a_cursor_of_another_query_is_refused() {
     }
     let page = store.page(&Note::all(), limit(1), None).await.unwrap();
     let cursor = page.next_cursor.unwrap();
-    for other in
-        [Note::all().newest_first(), Query::table("board#c", "note#"), Query::table("board#b", "note#1")]
-    {
+    for other in [
+        Note::all().newest_first(),
+        Query::table("board#c", "note#"),
+        Query::table("board#b", "note#1"),
+        Note::all().only("text", &""),
+        Note::all().narrowed("more"),
+        Note::all().sorted(Sort::CreatedDescending),
+    ] {
         let refused = store.page(&other, limit(1), Some(&cursor)).await;
         assert!(matches!(refused, Err(Error::Invalid(_))), "{other:?}");
     }
@@ -39,7 +44,13 @@ async fn the_last_page_says_that_it_is_the_last() {
         add(&store, &format!("{n}")).await;
     }
     let by_name = Query::index(Index("gsi1"), "notes", "");
-    for query in [Note::all(), Note::all().newest_first(), by_name.clone(), by_name.newest_first()] {
+    let [oldest, newest] = [Sort::Created, Sort::CreatedDescending];
+    for query in [
+        Note::all().sorted(oldest),
+        Note::all().sorted(newest),
+        by_name.clone().sorted(oldest),
+        by_name.sorted(newest),
+    ] {
         for (size, pages) in [(1, 6), (2, 3), (3, 2), (4, 2), (5, 2), (6, 1), (7, 1)] {
             let (mut found, mut cursor, mut seen) = (0, None, Vec::new());
             loop {
@@ -74,6 +85,32 @@ async fn each_item_of_a_page_is_joined_with_its_own() {
         .await
         .unwrap();
     assert!(none.items.is_empty());
+}
+
+#[tokio::test]
+async fn a_filter_reads_on_until_the_page_is_full_or_it_has_read_enough() {
+    let (store, _cloud) = store();
+    for n in 0..80 {
+        let text = if n % 20 == 19 { "odd" } else { "even" };
+        let note = Note::new(&format!("{n:02}"), text);
+        let change =
+            Change::new("note.create", "note", n).create(&note, Error::conflict("exists", "it exists"));
+        store.commit(&actor(), change).await.unwrap();
+    }
+    let (odd, none) = (Note::all().only("text", &"odd"), Note::all().only("text", &"none"));
+    let names = |page: kernel::Page<Note>| page.items.into_iter().map(|note| note.name).collect::<Vec<_>>();
+    let page = store.page(&odd, limit(4), None).await.unwrap();
+    // A read is no larger than the room that is left and one: eight of them do not come to the second.
+    let cursor = page.next_cursor.clone();
+    let mut seen = names(page);
+    assert_eq!(seen, ["19"]);
+    let rest = store.page(&odd, limit(100), cursor.as_deref()).await.unwrap();
+    assert!(rest.next_cursor.is_none());
+    seen.extend(names(rest));
+    assert_eq!(seen, ["19", "39", "59", "79"]);
+
+    let page = store.page(&none, limit(1), None).await.unwrap();
+    assert!(page.items.is_empty() && page.next_cursor.is_some(), "sixteen of eighty were read");
 }
 
 proptest! {
