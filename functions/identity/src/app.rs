@@ -4,18 +4,9 @@ use std::str::FromStr;
 
 use axum::extract::FromRef;
 use kernel::{Error, Result, Timestamp};
-use platform::{
-    Boot, BootError, Edge,
-    config::Reader,
-    edge::{APP_KEYS_SECRET, EdgeConfig},
-    kept::Kept,
-    keyring::AppKeys,
-};
+use platform::{Boot, BootError, Edge, config::Reader, edge::EdgeConfig, kept::Kept, keyring::AppKeys};
 
-use crate::{
-    TABLES, hashing::Hasher, keys::Publishing, password::hash::Peppers, refresh::RefreshKeys,
-    signing::SigningKeys,
-};
+use crate::{TABLES, hashing::Hasher, keys::Publishing, refresh::RefreshKeys, signing::SigningKeys};
 
 /// Who may log people in: `AUTH_IDP_MODE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +46,8 @@ pub struct App {
 }
 
 impl App {
-    /// Reads configuration and secrets; makes the signing keys when there are none.
+    /// Reads the configuration and the secrets that every request needs; makes the signing keys when there are none.
+    /// Those keys and the peppers are read when the first token is signed and the first password hashed.
     ///
     /// # Errors
     /// [`BootError`], with every fault of the configuration at once.
@@ -69,19 +61,20 @@ impl App {
         let (config, signing_secret, pepper_secret, idp_mode, publishing) =
             env.finish(|| Some((config?, signing_secret?, pepper_secret?, idp_mode?, publishing?)))?;
 
-        let edge = Edge::new(boot, config, &[&signing_secret, &pepper_secret]).await?;
+        let edge = Edge::new(boot, config).await?;
         let verification_secret = edge.config().verification_keys_secret.clone();
-        let signing = SigningKeys::new(edge.secrets().clone(), signing_secret, verification_secret);
-        let (secrets, app_keys_secret) = (edge.secrets(), &edge.config().app_keys_secret);
-        let (peppers, ()) = futures_util::try_join!(
-            Kept::<Peppers>::load(secrets, "PEPPER_SECRET", &pepper_secret),
-            ensure(&signing, &edge)
-        )?;
-        edge.verifier().warm().await?;
+        let signing =
+            SigningKeys::new(edge.secrets().clone(), signing_secret, verification_secret, boot.clock.clone());
+        match edge.verifier().warm().await {
+            // The first start of all: without keys nobody can log in, and nothing could verify a token.
+            Err(Error::NotFound(_)) => drop(signing.read().await?),
+            warm => warm?,
+        }
+        let app_keys_secret = &edge.config().app_keys_secret;
         Ok(Self {
-            mail_keys: Kept::load(secrets, APP_KEYS_SECRET, app_keys_secret).await?,
-            refresh_keys: Kept::load(secrets, APP_KEYS_SECRET, app_keys_secret).await?,
-            hasher: Hasher::new(peppers),
+            mail_keys: Kept::new(edge.secrets(), app_keys_secret),
+            refresh_keys: Kept::new(edge.secrets(), app_keys_secret),
+            hasher: Hasher::new(Kept::new(edge.secrets(), &pepper_secret)),
             publishing,
             started_at: edge.clock().now(),
             edge,
@@ -102,10 +95,6 @@ impl App {
             }
         }
     }
-}
-
-async fn ensure(signing: &SigningKeys, edge: &Edge) -> Result<(), BootError> {
-    Ok(signing.ensure(edge.clock().now()).await?)
 }
 
 impl FromRef<App> for Edge {

@@ -26,7 +26,7 @@ impl Hasher {
 
     /// The hash of a new password.
     pub(crate) async fn hash(&self, password: NewPassword) -> Result<StoredHash> {
-        let peppers = self.peppers.latest();
+        let peppers = self.peppers.latest().await?;
         run(&self.cores, move || hash::hash(&password, &peppers, platform::ids::random())).await
     }
 
@@ -38,7 +38,7 @@ impl Hasher {
         stored: Option<StoredHash>,
     ) -> Result<Option<Accepted>> {
         let pepper_kid = stored.as_ref().and_then(|stored| stored.pepper_kid.as_ref());
-        let peppers = self.peppers.knowing(pepper_kid).await;
+        let peppers = self.peppers.knowing(pepper_kid).await?;
         run(&self.cores, move || {
             let verdict = hash::verify(&password, stored.as_ref().unwrap_or(hash::decoy()), &peppers)?;
             Ok(match verdict {

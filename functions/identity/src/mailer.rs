@@ -12,8 +12,9 @@ use kernel::{Error, Result};
 use platform::{
     Boot, BootError, Clock, Function, Grant, Needs,
     config::Reader,
-    edge::{APP_KEYS_SECRET, PublicUrl, read_app_keys, read_tables},
+    edge::{APP_KEYS_SECRET, PublicUrl, read_tables},
     function::failed_messages,
+    kept::Kept,
     keyring::AppKeys,
     mail::{Mailer, Sender},
     secrets::Secrets,
@@ -53,8 +54,7 @@ pub async fn mailer(boot: Boot) -> Result<Function, BootError> {
 /// Where mails are written.
 struct Desk {
     store: Store,
-    secrets: Secrets,
-    app_keys_secret: String,
+    app_keys: Kept<AppKeys>,
     mailer: Mailer,
     public_url: PublicUrl,
     clock: Clock,
@@ -69,44 +69,32 @@ impl Desk {
         let tables = read_tables(&mut env, &[IDENTITY_TABLE]);
         let (app_keys_secret, from, public_url, tables) =
             env.finish(|| Some((app_keys_secret?, from?, public_url?, tables?)))?;
-        let desk = Self {
+        let app_keys = Kept::new(&Secrets::new(&boot.aws, boot.clock.clone()), &app_keys_secret);
+        app_keys.latest().await?;
+        Ok(Self {
             // Nothing is sealed here: no cursor leaves, no answer is recorded.
             store: Store::new(&boot.aws, tables, SealingKey::throwaway()),
-            secrets: Secrets::new(&boot.aws, boot.clock.clone()),
-            app_keys_secret,
+            app_keys,
             mailer: Mailer::new(&boot.aws, from),
             public_url,
             clock: boot.clock.clone(),
-        };
-        desk.app_keys().await?;
-        Ok(desk)
-    }
-
-    /// Read for each batch, from the cache mostly: a token may be made with a key that came after this function.
-    async fn app_keys(&self) -> Result<AppKeys, BootError> {
-        read_app_keys(&self.secrets, APP_KEYS_SECRET, &self.app_keys_secret).await
+        })
     }
 
     /// Works through a batch; answers the messages that should come again. What never succeeds ends as a dead letter.
     async fn answer(&self, event: SqsEvent) -> SqsBatchResponse {
-        let keys = self.app_keys().await.inspect_err(|error| {
-            tracing::error!(error = causes(error), "no keys to make tokens with");
-        });
-        let Ok(keys) = keys else {
-            return failed_messages(event.records.into_iter().filter_map(|message| message.message_id));
-        };
-        let failed = join_all(event.records.iter().map(|message| self.handle(message, &keys))).await;
+        let failed = join_all(event.records.iter().map(|message| self.handle(message))).await;
         failed_messages(failed.into_iter().flatten())
     }
 
     /// The message's id, when it should come again.
-    async fn handle(&self, message: &SqsMessage, keys: &AppKeys) -> Option<String> {
+    async fn handle(&self, message: &SqsMessage) -> Option<String> {
         let message_id = message.message_id.clone().unwrap_or_default();
         let request_id = message.message_attributes.get("request_id");
         let request_id = request_id.and_then(|id| id.string_value.as_deref()).unwrap_or_default();
         let span = tracing::info_span!("message", request_id, message_id);
         async {
-            match self.work(message, keys).await {
+            match self.work(message).await {
                 Ok(outcome) => {
                     tracing::info!(outcome, "mail");
                     None
@@ -122,7 +110,7 @@ impl Desk {
     }
 
     /// Sends the mail of a job, if there still is somebody to send it to and a reason to; says what became of it.
-    async fn work(&self, message: &SqsMessage, keys: &AppKeys) -> Result<&'static str> {
+    async fn work(&self, message: &SqsMessage) -> Result<&'static str> {
         let body = message.body.as_deref().unwrap_or_default();
         let job: MailJob =
             serde_json::from_str(body).map_err(|error| Error::internal("read a mail job", error))?;
@@ -137,7 +125,9 @@ impl Desk {
         let Some(user) = user else {
             return Ok("there is nobody to send it to");
         };
-        let presented = PresentedMailToken::derive(&token.hash_kid, token.id, token.purpose, keys)
+        // The key may have come after this function.
+        let keys = self.app_keys.knowing(Some(&token.hash_kid)).await?;
+        let presented = PresentedMailToken::derive(&token.hash_kid, token.id, token.purpose, &keys)
             .ok_or_else(|| Error::unavailable("make a mail token", "its key is not among the keys"))?;
         let (subject, text) = write(&token, presented.text().expose(), &self.public_url);
         self.mailer.send(user.email.as_str(), subject, &text).await?;

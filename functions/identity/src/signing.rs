@@ -9,6 +9,7 @@ use kernel::{
     claims::{ACCESS_TOKEN_TYPE, AccessClaims},
 };
 use platform::{
+    Clock,
     keys::{Jwk, Jwks, KeyAlgorithm, KeyMaterial},
     secrets::Secrets,
 };
@@ -18,6 +19,7 @@ use ring::{
     signature::{Ed25519KeyPair, KeyPair as _},
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
 /// Where a key stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +138,8 @@ pub struct SigningKeys {
     secrets: Secrets,
     signing_secret: Arc<str>,
     verification_secret: Arc<str>,
+    clock: Clock,
+    ensured: Arc<OnceCell<()>>,
 }
 
 /// The name of the first version of the key set: of two functions that start at once, one writes it.
@@ -143,23 +147,23 @@ const FIRST_VERSION: uuid::Uuid = uuid::Uuid::from_u128(0x6772_6f75_6e64_776f_80
 
 impl SigningKeys {
     /// Over the secret with the private halves and the one with the public.
-    pub fn new(secrets: Secrets, signing_secret: String, verification_secret: String) -> Self {
+    pub fn new(secrets: Secrets, signing_secret: String, verification_secret: String, clock: Clock) -> Self {
         platform::jwt::install();
         Self {
             secrets,
             signing_secret: signing_secret.into(),
             verification_secret: verification_secret.into(),
+            clock,
+            ensured: Arc::default(),
         }
     }
 
-    /// Makes the first key set when there is none, and publishes what is not published.
-    ///
-    /// # Errors
-    /// When Secrets Manager does not answer.
-    pub async fn ensure(&self, now: Timestamp) -> Result<()> {
-        let set = match self.read().await {
-            Err(Error::NotFound(_)) => self.make(now).await?,
-            read => read?,
+    /// Makes the first key set when there is none, and publishes what is not published: nothing is signed that
+    /// nobody could verify.
+    async fn ensure(&self) -> Result<()> {
+        let set = match self.stored().await {
+            Err(Error::NotFound(_)) => self.make().await?,
+            stored => stored?,
         };
         let published = match self.secrets.get(&self.verification_secret).await {
             Ok(text) => serde_json::from_str(text.expose()).ok(),
@@ -170,11 +174,11 @@ impl SigningKeys {
         if published.as_ref() == Some(&jwks) { Ok(()) } else { self.publish(&jwks).await }
     }
 
-    async fn make(&self, now: Timestamp) -> Result<KeySet> {
-        let text = to_json(&KeySet::first(now)?)?;
+    async fn make(&self) -> Result<KeySet> {
+        let text = to_json(&KeySet::first(self.clock.now())?)?;
         match self.secrets.put(&self.signing_secret, FIRST_VERSION, &text).await {
             // Another function was faster; its keys are the keys.
-            Ok(()) | Err(Error::Conflict { .. }) => self.read().await,
+            Ok(()) | Err(Error::Conflict { .. }) => self.stored().await,
             Err(error) => Err(error),
         }
     }
@@ -190,11 +194,16 @@ impl SigningKeys {
             .await
     }
 
-    /// The key set, at most as old as a secret is kept.
+    /// The key set, at most as old as a secret is kept; made when there is none.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none yet.
+    /// [`Error::Unavailable`] when Secrets Manager does not answer.
     pub async fn read(&self) -> Result<KeySet> {
+        self.ensured.get_or_try_init(|| self.ensure()).await?;
+        self.stored().await
+    }
+
+    async fn stored(&self) -> Result<KeySet> {
         let text = self.secrets.get(&self.signing_secret).await?;
         // The parser's message could quote the secret.
         serde_json::from_str(text.expose())

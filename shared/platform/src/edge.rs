@@ -149,16 +149,18 @@ impl EdgeConfig {
 }
 
 impl Edge {
-    /// Builds the ground of a function. The secrets in `further`, which it is going to read as well, are fetched
-    /// at the same time.
+    /// Builds the ground of a function. Both secrets are fetched at the same time; that the one with the public keys
+    /// cannot be read is told to whoever verifies a token.
     ///
     /// # Errors
     /// [`BootError`] when a secret cannot be read, or holds something else.
-    pub async fn new(boot: &Boot, config: EdgeConfig, further: &[&str]) -> Result<Self, BootError> {
+    pub async fn new(boot: &Boot, config: EdgeConfig) -> Result<Self, BootError> {
         let secrets = Secrets::new(&boot.aws, boot.clock.clone());
         let ids = [&*config.app_keys_secret, &*config.verification_keys_secret];
-        secrets.prefetch(ids.iter().chain(further).copied()).await;
-        let app_keys = read_app_keys(&secrets, APP_KEYS_SECRET, &config.app_keys_secret).await?;
+        secrets.prefetch(ids.into_iter()).await;
+        let text = secrets.get(&config.app_keys_secret).await?;
+        let app_keys = AppKeys::from_json(text.expose())
+            .map_err(|fault| BootError::Secret { name: APP_KEYS_SECRET, fault: fault.to_string() })?;
         Ok(Self::build(boot, config, secrets, &Derived::of(&app_keys)))
     }
 
@@ -236,15 +238,6 @@ pub fn read_tables(env: &mut Reader<'_>, tables: &[Table]) -> Option<HashMap<Tab
     let names: Vec<(Table, Option<String>)> =
         tables.iter().map(|table| (*table, env.required(table.0))).collect();
     names.into_iter().map(|(table, name)| Some((table, name?))).collect()
-}
-
-/// Reads a secret that holds symmetric keys.
-///
-/// # Errors
-/// [`BootError::Secret`] when it holds something else.
-pub async fn read_app_keys(secrets: &Secrets, name: &'static str, id: &str) -> Result<AppKeys, BootError> {
-    let text = secrets.get(id).await?;
-    AppKeys::from_json(text.expose()).map_err(|fault| BootError::Secret { name, fault: fault.to_string() })
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::{
 use kernel::{Error, Result};
 
 use crate::{
-    BootError,
     keyring::{AppKeys, KeyringError, Kid},
     secrets::{SecretText, Secrets},
 };
@@ -35,12 +34,12 @@ impl Keys for AppKeys {
     }
 }
 
-/// The keys of one secret, as they were when it was last read. Cheap to clone.
+/// The keys of one secret, read when they are first wanted and kept as they were then. Cheap to clone.
 #[derive(Clone)]
 pub struct Kept<K> {
     secrets: Secrets,
     id: Arc<str>,
-    latest: Arc<RwLock<Latest<K>>>,
+    latest: Arc<RwLock<Option<Latest<K>>>>,
 }
 
 struct Latest<K> {
@@ -55,43 +54,56 @@ impl<K> fmt::Debug for Kept<K> {
 }
 
 impl<K: Keys> Kept<K> {
-    /// Reads the secret `id`, which the variable `name` names.
-    ///
-    /// # Errors
-    /// [`BootError`] when it cannot be read, or holds something else.
-    pub async fn load(secrets: &Secrets, name: &'static str, id: &str) -> Result<Self, BootError> {
-        let source = secrets.get(id).await?;
-        let keys =
-            K::read(source.expose()).map_err(|fault| BootError::Secret { name, fault: fault.to_string() })?;
-        let latest = Latest { source, keys: Arc::new(keys) };
-        Ok(Self { secrets: secrets.clone(), id: id.into(), latest: Arc::new(RwLock::new(latest)) })
+    /// Over the secret `id`. Nothing is read yet: a start should not wait for what few requests need.
+    pub fn new(secrets: &Secrets, id: &str) -> Self {
+        Self { secrets: secrets.clone(), id: id.into(), latest: Arc::default() }
     }
 
     /// The keys as they were last read.
-    pub fn latest(&self) -> Arc<K> {
-        Arc::clone(&self.latest.read().unwrap_or_else(PoisonError::into_inner).keys)
+    ///
+    /// # Errors
+    /// When they were never read and cannot be, or the secret holds something else.
+    pub async fn latest(&self) -> Result<Arc<K>> {
+        match self.known() {
+            Some(keys) => Ok(keys),
+            None => self.keep(self.secrets.get(&self.id).await?),
+        }
     }
 
     /// The keys, read anew when `kid` is not among those known: another instance may have begun to use it. The
     /// secret is read at most once in 5 s, and what cannot be read leaves the keys as they are.
-    pub async fn knowing(&self, kid: Option<&Kid>) -> Arc<K> {
-        let latest = self.latest();
+    ///
+    /// # Errors
+    /// As [`latest`](Self::latest).
+    pub async fn knowing(&self, kid: Option<&Kid>) -> Result<Arc<K>> {
+        let latest = self.latest().await?;
         match kid {
-            Some(kid) if !latest.has(kid) => self.renew().await.unwrap_or_else(|error| {
+            Some(kid) if !latest.has(kid) => Ok(self.renew().await.unwrap_or_else(|error| {
                 tracing::error!(error = crate::telemetry::causes(&error), "new keys cannot be read");
                 latest
-            }),
-            _ => latest,
+            })),
+            _ => Ok(latest),
         }
     }
 
     async fn renew(&self) -> Result<Arc<K>> {
-        let source = self.secrets.refresh(&self.id).await?;
+        self.keep(self.secrets.refresh(&self.id).await?)
+    }
+
+    fn known(&self) -> Option<Arc<K>> {
+        let latest = self.latest.read().unwrap_or_else(PoisonError::into_inner);
+        latest.as_ref().map(|latest| Arc::clone(&latest.keys))
+    }
+
+    /// Keeps what `source` holds, unless that is what is kept.
+    fn keep(&self, source: SecretText) -> Result<Arc<K>> {
         let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&latest.source, &source) {
-            let keys = K::read(source.expose()).map_err(|fault| Error::internal("read keys", fault))?;
-            *latest = Latest { source, keys: Arc::new(keys) };
+        if let Some(latest) = latest.as_ref().filter(|latest| Arc::ptr_eq(&latest.source, &source)) {
+            return Ok(Arc::clone(&latest.keys));
         }
-        Ok(Arc::clone(&latest.keys))
+        let keys = K::read(source.expose()).map_err(|fault| Error::internal("read keys", fault))?;
+        let keys = Arc::new(keys);
+        *latest = Some(Latest { source, keys: Arc::clone(&keys) });
+        Ok(keys)
     }
 }

@@ -115,7 +115,8 @@ async fn begin(
     let kid = app.signing.active_kid().await?;
     // Not when the request came: a revocation since then has been obeyed already, and must not meet these tokens.
     let now = app.edge.clock().now();
-    let (token, family) = Family::begin(ids::new(now), ids::random(), &app.refresh_keys.latest(), &kid, now);
+    let (token, family) =
+        Family::begin(ids::new(now), ids::random(), &*app.refresh_keys.latest().await?, &kid, now);
     let session = Session {
         family,
         user_id: user.id,

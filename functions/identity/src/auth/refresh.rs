@@ -76,7 +76,7 @@ async fn exchange(app: &App, public: &Public, presented: &RefreshToken) -> Resul
     let (membership, role) =
         place.map_err(|error| if matches!(error, Error::NotFound(_)) { over() } else { error })?;
     // Another instance may have rotated the family to a key that this one has not seen.
-    let keys = app.refresh_keys.knowing(Some(&session.family.hash_kid)).await;
+    let keys = app.refresh_keys.knowing(Some(&session.family.hash_kid)).await?;
     match refresh::rotate(&session.family, presented, &keys, &kid, now) {
         Decision::Rotate { successor, next } => {
             let next = Session { family: *next, ..session.value.clone() };
@@ -120,7 +120,7 @@ pub(crate) async fn presented(
 /// # Errors
 /// [`Error::Unauthenticated`] when it is none of ours.
 pub(crate) async fn parse(app: &App, text: &str) -> Result<RefreshToken, Error> {
-    let keys = app.refresh_keys.knowing(refresh::kid_of(text).as_ref()).await;
+    let keys = app.refresh_keys.knowing(refresh::kid_of(text).as_ref()).await?;
     keys.parse(text).map_err(|_| over())
 }
 

@@ -30,7 +30,12 @@ impl Forge {
         let boot = app.lab().boot("identity");
         let name = |var: &str| boot.vars.get(var).unwrap().to_owned();
         let secrets = Secrets::new(&boot.aws, boot.clock.clone());
-        let keys = SigningKeys::new(secrets, name("SIGNING_KEYS_SECRET"), name("VERIFICATION_KEYS_SECRET"));
+        let keys = SigningKeys::new(
+            secrets,
+            name("SIGNING_KEYS_SECRET"),
+            name("VERIFICATION_KEYS_SECRET"),
+            boot.clock.clone(),
+        );
         let set = keys.read().await.unwrap();
         let active = set.keys.iter().find(|key| key.state == KeyState::Active).unwrap();
         let pkcs8 = URL_SAFE_NO_PAD.decode(active.private.expose()).unwrap();

@@ -30,7 +30,7 @@ impl Ground {
     pub(crate) async fn new(boot: &Boot) -> Result<Self, BootError> {
         let mut env = Reader::new(&boot.vars);
         let config = EdgeConfig::read(&mut env, &[ephemeral::TABLE, audit::TABLE]);
-        Ok(Self { edge: Edge::new(boot, env.finish(|| config)?, &[]).await? })
+        Ok(Self { edge: Edge::new(boot, env.finish(|| config)?).await? })
     }
 }
 
