@@ -169,10 +169,7 @@ impl Gateway {
             Err(error) => {
                 let (function, path) = (&loaded.declared.binary, asked.uri.path());
                 tracing::error!(function, path, %error, "an invocation failed");
-                own.response(match error {
-                    Failed::TimedOut(_) => Kind::IntegrationTimeout,
-                    Failed::Panicked(_) => Kind::IntegrationFailure,
-                })
+                own.response(failure(&error, loaded.declared.timeout))
             }
         }
     }
@@ -236,6 +233,15 @@ async fn call(
     }
 }
 
+/// What API Gateway makes of an invocation that gave no answer. A function that reaches its own limit has failed; only
+/// where the gateway waits no longer has it run out of time.
+fn failure(error: &Failed, own_limit: Duration) -> Kind {
+    match error {
+        Failed::TimedOut(after) if *after < own_limit => Kind::IntegrationTimeout,
+        Failed::TimedOut(_) | Failed::Panicked(_) => Kind::IntegrationFailure,
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the gateway is AWS's side: it keeps its own time")]
 fn now() -> Instant {
     Instant::now()
@@ -245,4 +251,21 @@ fn plain(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_gateway_gives_up_has_timed_out() {
+        let (short, long) = (Duration::from_secs(10), Duration::from_mins(15));
+        for (error, own_limit, kind) in [
+            (Failed::TimedOut(short), short, Kind::IntegrationFailure),
+            (Failed::TimedOut(INTEGRATION_TIMEOUT), long, Kind::IntegrationTimeout),
+            (Failed::Panicked(String::new()), long, Kind::IntegrationFailure),
+        ] {
+            assert_eq!(failure(&error, own_limit), kind, "{error}");
+        }
+    }
 }

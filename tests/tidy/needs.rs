@@ -83,9 +83,13 @@ fn permissions(function: &Function, needs: &platform::Needs) -> BTreeSet<(String
     permissions
 }
 
-/// What Lambda does to a trigger's source in the function's name
+/// What Lambda does to a trigger's source, and to where it tells of failures, in the function's name
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html>).
 fn taken(event: &Event) -> Vec<(String, String)> {
+    let mut taken = Vec::new();
+    if let Event::Stream { on_failure: Some(queue), .. } = event {
+        taken.push(("sqs:SendMessage".to_owned(), template::arn_of("sqs", queue)));
+    }
     let (service, verbs, resource) = match event {
         Event::Queue { queue, .. } => (
             "sqs",
@@ -97,7 +101,8 @@ fn taken(event: &Event) -> Vec<(String, String)> {
             &["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"][..],
             format!("{}/stream/local", template::arn_of("dynamodb", table)),
         ),
-        Event::Schedule { .. } => return Vec::new(),
+        Event::Schedule { .. } => return taken,
     };
-    verbs.iter().map(|verb| (format!("{service}:{verb}"), resource.clone())).collect()
+    taken.extend(verbs.iter().map(|verb| (format!("{service}:{verb}"), resource.clone())));
+    taken
 }

@@ -71,9 +71,10 @@ impl Template {
         if resources.is_empty() {
             return Err(TemplateError::new("Resources", "it declares nothing", "declare the resources"));
         }
-        let scope =
-            Scope { parameters, conditions: section("Conditions"), mappings: section("Mappings"), resources };
-        let globals = scope.eval("Globals", root.get("Globals").unwrap_or(&Value::Null))?;
+        let globals = root.get("Globals").unwrap_or(&Value::Null);
+        let (conditions, mappings) = (section("Conditions"), section("Mappings"));
+        let scope = Scope { parameters, conditions, mappings, resources, globals };
+        let globals = scope.eval("Globals", globals)?;
         scope.eval("Outputs", root.get("Outputs").unwrap_or(&Value::Null))?;
         collect(&scope, &globals)
     }

@@ -36,7 +36,7 @@ pub(super) async fn poll(
     mut stop: Stop,
 ) {
     let client = Client::new(&cloud.sdk_config());
-    let url = format!("https://sqs.us-east-1.amazonaws.com/123456789012/{}", source.queue);
+    let url = url(&source.queue);
     loop {
         let messages = tokio::select! {
             () = stop.requested() => return,
@@ -54,6 +54,11 @@ pub(super) async fn poll(
             }
         }
     }
+}
+
+/// The URL of a queue by its name.
+pub(super) fn url(queue: &str) -> String {
+    format!("https://sqs.us-east-1.amazonaws.com/123456789012/{queue}")
 }
 
 async fn receive(client: &Client, url: &str, batch_size: usize) -> Result<Vec<Message>, String> {

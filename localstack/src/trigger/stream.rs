@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::streams::DynamoDbEventResponse;
+use aws_sdk_sqs::Client;
 use cloud::Cloud;
 use cloud::template::{Event, Function, StreamStart};
 use platform::function::StreamHandler;
 use serde_json::{Value, json};
 
+use super::queue;
 use crate::invoke;
 use crate::stop::Stop;
 
@@ -31,6 +33,7 @@ pub(super) struct Poller {
     reports_failures: bool,
     retries: Option<u32>,
     bisect: bool,
+    on_failure: Option<String>,
 }
 
 /// How a batch went.
@@ -56,14 +59,18 @@ impl Poller {
             reports_failures: false,
             retries: None,
             bisect: false,
+            on_failure: None,
         };
-        if let Event::Stream { table, batch_size, start, reports_failures, retries, bisect } = event {
+        if let Event::Stream { table, batch_size, start, reports_failures, retries, bisect, on_failure } =
+            event
+        {
             poller.table.clone_from(table);
             poller.batch_size = *batch_size;
             poller.start = *start;
             poller.reports_failures = *reports_failures;
             poller.retries = *retries;
             poller.bisect = *bisect;
+            poller.on_failure.clone_from(on_failure);
         }
         poller
     }
@@ -121,18 +128,53 @@ impl Poller {
                     );
                 }
                 if self.retries.is_some_and(|retries| failures >= retries) {
-                    // AWS throws the records away as well; what matters is sent again by a sweeper.
-                    tracing::error!(
-                        function = self.function.binary,
-                        table = self.table,
-                        "stream records are given up"
-                    );
-                    self.advance(if self.reports_failures { &records[0] } else { last })?;
+                    let given_up = if self.reports_failures { &records[..1] } else { &records[..] };
+                    self.give_up(given_up, failures + 1).await;
+                    self.advance(given_up.last().unwrap_or(last))?;
                     return Ok(Step::Forward);
                 }
                 Ok(Step::Again { batch: records.len() })
             }
         }
+    }
+
+    /// AWS throws the records away as well, and tells a queue where in the stream they were.
+    async fn give_up(&self, records: &[Value], attempts: u32) {
+        let (function, table) = (&self.function.binary, &self.table);
+        tracing::error!(function, table, "stream records are given up");
+        let Some(queue) = &self.on_failure else { return };
+        let sent = Client::new(&self.cloud.sdk_config())
+            .send_message()
+            .queue_url(queue::url(queue))
+            .message_body(self.notice(records, attempts).to_string())
+            .send()
+            .await;
+        if let Err(error) = sent {
+            let error = error.into_service_error();
+            tracing::error!(function, table, queue, %error, "the queue was not told what was given up");
+        }
+    }
+
+    /// What Lambda tells the destination of failures: where the records are, not what they say.
+    fn notice(&self, records: &[Value], attempts: u32) -> Value {
+        let place = |record: Option<&Value>| record.map(sequence).unwrap_or_default().to_owned();
+        json!({
+            "version": "1.0",
+            "requestContext": {
+                "requestId": uuid::Uuid::new_v4().to_string(),
+                "functionArn": self.function.arn,
+                "condition": "RetryAttemptsExhausted",
+                "approximateInvokeCount": attempts,
+            },
+            "responseContext": { "statusCode": 200, "executedVersion": "1", "functionError": null },
+            "DDBStreamBatchInfo": {
+                "shardId": "shardId-00000000000000000000-00000000",
+                "startSequenceNumber": place(records.first()),
+                "endSequenceNumber": place(records.last()),
+                "batchSize": records.len(),
+                "streamArn": records.first().map(|record| &record["eventSourceARN"]),
+            },
+        })
     }
 
     async fn invoke(&self, records: &[Value]) -> Outcome {

@@ -43,7 +43,8 @@ async fn a_panic_costs_one_request() {
         .route("/things", get(|| async { "fine" }));
     let running = start(router, true).await;
     let broken = send(running.addr, "GET /panic", &[], b"").await;
-    assert_eq!((broken.status, broken.json()["status"].as_u64()), (502, Some(502)));
+    assert_eq!((broken.status, broken.json()["status"].as_u64()), (503, Some(503)));
+    assert_eq!(broken.header("retry-after"), Some("5"));
     assert_eq!(send(running.addr, "GET /things", &[], b"").await.status, 200);
 }
 
@@ -52,14 +53,14 @@ async fn a_slow_function_is_given_up() {
     let slow = || async { tokio::time::sleep(Duration::from_secs(30)).await };
     let running = start(Router::new().route("/slow", get(slow)), true).await;
     let answer = send(running.addr, "GET /slow", &[], b"").await;
-    assert_eq!((answer.status, answer.json()["status"].as_u64()), (504, Some(504)));
+    assert_eq!((answer.status, answer.json()["status"].as_u64()), (503, Some(503)));
 }
 
 #[tokio::test]
 async fn an_answer_larger_than_lambda_gives_is_a_failure() {
     let large = || async { vec![b'x'; 7 * 1024 * 1024] };
     let running = start(Router::new().route("/things", get(large)), true).await;
-    assert_eq!(send(running.addr, "GET /things", &[], b"").await.status, 502);
+    assert_eq!(send(running.addr, "GET /things", &[], b"").await.status, 503);
 }
 
 #[tokio::test]

@@ -24,6 +24,9 @@ Resources:
   Work:
     Type: AWS::SQS::Queue
     Properties: { QueueName: work, VisibilityTimeout: 30 }
+  GivenUp:
+    Type: AWS::SQS::Queue
+    Properties: { QueueName: given-up }
   Things:
     Type: AWS::DynamoDB::Table
     Properties:
@@ -53,6 +56,7 @@ Resources:
             StartingPosition: TRIM_HORIZON
             BatchSize: 3
             MaximumRetryAttempts: 2
+            DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt GivenUp.Arn } }
             FunctionResponseTypes: [ReportBatchItemFailures]
 ";
 
@@ -141,6 +145,14 @@ async fn left(cloud: &Cloud) -> (String, String) {
     )
 }
 
+/// The next message about a part of the stream that was given up.
+async fn given_up(cloud: &Cloud) -> serde_json::Value {
+    let client = aws_sdk_sqs::Client::new(&cloud.sdk_config());
+    let url = QUEUE.replace("/work", "/given-up");
+    let received = client.receive_message().queue_url(url).wait_time_seconds(5).send().await.unwrap();
+    serde_json::from_str(received.messages()[0].body().unwrap()).unwrap()
+}
+
 async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     for _ in 0..400 {
         if holds().await {
@@ -197,6 +209,19 @@ async fn a_stream_goes_on_after_the_record_that_failed_and_gives_up_at_last() {
     // `a` was handled before the batch failed, and is not seen again.
     assert_eq!(count("a"), 1, "{seen:?}");
     assert!(count("bad") >= 3 && count("panic") >= 3, "{seen:?}");
+    let told = [given_up(&cloud).await, given_up(&cloud).await];
+    for notice in told {
+        let batch = &notice["DDBStreamBatchInfo"];
+        assert_eq!(
+            (&notice["requestContext"]["condition"], &batch["batchSize"]),
+            (&"RetryAttemptsExhausted".into(), &1.into())
+        );
+        assert!(batch["startSequenceNumber"].as_str().is_some_and(|at| !at.is_empty()), "{notice}");
+        assert!(
+            batch["streamArn"].as_str().is_some_and(|arn| arn.contains("table/things/stream/")),
+            "{notice}"
+        );
+    }
 }
 
 /// Runs the follower on a data folder until it has seen `last`, then stops it as a kill would: with no

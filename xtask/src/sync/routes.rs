@@ -223,8 +223,8 @@ impl Route<'_> {
         writeln!(
             out,
             "    x-amazon-apigateway-integration: {{ type: aws_proxy, httpMethod: POST{mode}, uri: !Sub \
-             \"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/{version}/functions/\
-             ${{{}.Arn}}/{invocations}\" }}",
+             [\"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/{version}/functions/\
+             ${{Alias}}/{invocations}\", {{ Alias: !Ref {}.Alias }}] }}",
             self.function
         )
     }

@@ -170,7 +170,7 @@ fn integration(operation: &At<'_>, functions: &[Function]) -> Result<Integration
 
 fn proxy(at: &At<'_>, functions: &[Function]) -> Result<Integration> {
     let uri = at.get("uri").text()?;
-    let function = functions.iter().find(|f| uri.contains(&format!("{}/", f.arn)));
+    let function = functions.iter().find(|function| is_invoked(&uri, &function.arn));
     let Some(function) = function else {
         return Err(at.get("uri").error(format!("`{uri}` names no function of this template"), "correct it"));
     };
@@ -182,6 +182,11 @@ fn proxy(at: &At<'_>, functions: &[Function]) -> Result<Integration> {
         ));
     }
     Ok(Integration::Function { function: function.logical_id.clone(), streams })
+}
+
+/// Whether the URI names that function, itself or by an alias.
+fn is_invoked(uri: &str, arn: &str) -> bool {
+    uri.split_once(arn).is_some_and(|(_, rest)| rest.starts_with(['/', ':']))
 }
 
 fn mock(at: &At<'_>) -> Result<Mock> {

@@ -20,6 +20,8 @@ pub(super) struct Scope<'t> {
     pub(super) conditions: &'t Map<String, Value>,
     pub(super) mappings: &'t Map<String, Value>,
     pub(super) resources: &'t Map<String, Value>,
+    /// `Globals`, not yet evaluated.
+    pub(super) globals: &'t Value,
 }
 
 impl Scope<'_> {

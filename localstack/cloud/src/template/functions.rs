@@ -74,6 +74,8 @@ pub enum Event {
         retries: Option<u32>,
         /// Split a failing batch in two before trying again.
         bisect: bool,
+        /// The physical name of the queue that is told which records were given up.
+        on_failure: Option<String>,
     },
     /// A clock.
     Schedule {
@@ -170,6 +172,16 @@ fn stream(properties: &At<'_>) -> Result<Event> {
     };
     // -1 is AWS's way to say "for ever".
     let retries = properties.get("MaximumRetryAttempts").number::<i64>()?;
+    let on_failure = properties.get("DestinationConfig").get("OnFailure");
+    let on_failure = match on_failure.get("Type").optional_text()?.as_deref() {
+        None => None,
+        Some("SQS") => Some(last_segment(&on_failure.get("Destination").text()?, ':')),
+        Some(other) => {
+            return Err(on_failure
+                .get("Type")
+                .error(format!("the local cloud has no `{other}` destinations"), "use SQS"));
+        }
+    };
     Ok(Event::Stream {
         table,
         batch_size: properties.get("BatchSize").number()?.unwrap_or(100),
@@ -177,6 +189,7 @@ fn stream(properties: &At<'_>) -> Result<Event> {
         reports_failures: reports_failures(properties)?,
         retries: retries.and_then(|n| u32::try_from(n).ok()),
         bisect: properties.get("BisectBatchOnFunctionError").flag(false)?,
+        on_failure,
     })
 }
 
@@ -206,10 +219,15 @@ pub(super) fn check_sources(template: &Template) -> Result<()> {
                 {
                     format!("stream of table `{table}`")
                 }
+                Event::Stream { on_failure: Some(queue), .. }
+                    if !template.queues.iter().any(|q| q.name == *queue) =>
+                {
+                    format!("queue `{queue}` for what failed")
+                }
                 _ => continue,
             };
             let at = format!("Resources.{}.Properties.Events", function.logical_id);
-            let what = format!("it listens to the {missing}, which the template does not declare");
+            let what = format!("it needs the {missing}, which the template does not declare");
             return Err(TemplateError::new(at, what, "declare it"));
         }
     }

@@ -34,8 +34,10 @@ pub(super) fn reference(scope: &Scope<'_>, at: &str, name: &str) -> Result<Strin
         let resource = find(scope, at, resource)?;
         return match made {
             "Stage" => property_or(scope, resource, "StageName", "prod"),
-            "Version" | "Alias" => {
-                physical(scope, resource, "FunctionName").map(|n| arn("lambda", &format!("function:{n}")))
+            "Version" => physical(scope, resource, "FunctionName").map(|name| function_arn(&name)),
+            "Alias" => {
+                let name = physical(scope, resource, "FunctionName")?;
+                Ok(format!("{}:{}", function_arn(&name), alias(scope, at, resource)?))
             }
             _ => Err(unknown(at, name)),
         };
@@ -166,6 +168,19 @@ pub(super) fn declared<'t>(id: &'t str, resource: &'t Value) -> Declared<'t> {
 /// The name the template gives, or `<stack>-<logical id>`.
 pub(super) fn physical(scope: &Scope<'_>, resource: Declared<'_>, property: &str) -> Result<String> {
     property_or(scope, resource, property, &format!("{STACK}-{}", resource.id))
+}
+
+/// `AutoPublishAlias` of a function or of `Globals`.
+fn alias(scope: &Scope<'_>, at: &str, function: Declared<'_>) -> Result<String> {
+    let global = scope.globals.get("Function").and_then(|all| all.get("AutoPublishAlias"));
+    match function.properties.get("AutoPublishAlias").or(global) {
+        Some(alias) => super::eval::plain(at, &scope.eval(at, alias)?),
+        None => Err(TemplateError::new(
+            at,
+            format!("`{}` has no alias", function.id),
+            "give it an `AutoPublishAlias`, there or under `Globals`",
+        )),
+    }
 }
 
 fn property_or(scope: &Scope<'_>, resource: Declared<'_>, property: &str, default: &str) -> Result<String> {

@@ -110,6 +110,10 @@ fn a_broken_template_is_one_clear_line() {
         ("Resources: { F: { Type: AWS::Serverless::Function } }".to_owned(), "the function names no binary"),
         (format!("Resources:\n  {function} {{ Events: {{ E: {{ Type: Api }} }} }} }}"), "no `Api` events"),
         (
+            format!("Resources:\n  {function} {{}} }}\n  X: {{ Type: X, Properties: {{ A: !Ref Fn.Alias }} }}"),
+            "Resources.X.Properties.A: `Fn` has no alias; give it an `AutoPublishAlias`",
+        ),
+        (
             format!("Resources:\n  {function} {{ Events: {{ E: {{ Type: SQS, Properties: {{ Queue: 'arn:x:q' }} }} }} }} }}"),
             "queue `q`, which the template does not declare",
         ),
@@ -143,7 +147,8 @@ fn the_template_of_this_workspace_reads_whole() {
     let relay = &template.function("outbox-relay").unwrap().events;
     assert!(matches!(
         &relay[..],
-        [Event::Stream { start: StreamStart::TrimHorizon, reports_failures: true, .. }]
+        [Event::Stream { start: StreamStart::TrimHorizon, reports_failures: true, on_failure: Some(queue), .. }]
+            if queue == "groundwork-OutboxDeadLetterQueue"
     ));
     let mailer = &template.function("identity-mailer").unwrap().events;
     assert!(matches!(&mailer[..], [Event::Queue { batch_size: 10, reports_failures: true, .. }]));

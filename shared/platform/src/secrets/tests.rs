@@ -124,8 +124,9 @@ async fn keys_are_read_anew_for_one_that_is_missing() {
         let kid = kid.map(|kid| kid.parse().unwrap());
         kept.knowing(kid.as_ref()).await.unwrap().current().to_string()
     };
+    assert_eq!(manager.calls(), 0, "nobody has wanted them yet");
+    assert_eq!((current(None).await.as_str(), manager.calls()), ("k1", 1));
     manager.set(keys(&["k1", "k2"]));
-    assert_eq!(manager.calls(), 1);
 
     manager.clock.advance(COOL_DOWN);
     for known in [None, Some("k1")] {
