@@ -11,10 +11,10 @@ cargo xtask sync [--check]
     Writes openapi/openapi.json and the routes in template.yaml from the functions' own documents.
     --check only compares.
 
-cargo xtask bench coldstart [--check] [--runs N] [FUNCTION...]
+cargo xtask bench coldstart [--check] [--python] [--runs N] [FUNCTION...]
     Release bootstraps against a Lambda Runtime API on loopback, beside a bare lambda_http hello:
     spawn to first `next`, spawn to first response, peak memory, zip size.
-    --check exits 1 when a limit is broken.
+    --check exits 1 when a limit is broken. --python puts a FastAPI function beside them that does as little.
 
 cargo xtask bench warm [--check] [--invocations N]
     CPU time of one warm GET /api/v1/me with a valid token.";

@@ -115,7 +115,7 @@ async fn faults(cloud: &Cloud, request: http::Request<Incoming>) -> Response {
         Method::DELETE => cloud.inject(Vec::new()),
         Method::PUT => {
             let body = Limited::new(request.into_body(), FAULTS_BYTES_MAX).collect().await;
-            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+            let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             match serde_json::from_slice::<Vec<InjectedFault>>(&body) {
                 Ok(faults) => cloud.inject(faults),
                 Err(error) => {

@@ -58,14 +58,12 @@ impl Front {
 
     /// Passes a request on over the connection in `cloud`, which is opened when there is none.
     fn ask(&self, cloud: &mut Option<BufReader<TcpStream>>, request: &Message) -> io::Result<Message> {
-        let cloud = match cloud {
-            Some(cloud) => cloud,
-            None => {
-                let stream = TcpStream::connect(self.cloud)?;
-                stream.set_nodelay(true)?;
-                cloud.insert(BufReader::new(stream))
-            }
-        };
+        if cloud.is_none() {
+            let stream = TcpStream::connect(self.cloud)?;
+            stream.set_nodelay(true)?;
+            *cloud = Some(BufReader::new(stream));
+        }
+        let cloud = cloud.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         let headers = request.headers.iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
         http1::write(cloud.get_mut(), &request.start, headers, &request.body)?;

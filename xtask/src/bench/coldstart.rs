@@ -7,6 +7,7 @@ use super::{
     bootstrap::Bootstrap,
     build,
     environment::{self, Aws},
+    python,
     report::{self, Figures, Row},
 };
 use crate::{Result, workspace, workspace::Workspace};
@@ -15,11 +16,13 @@ use crate::{Result, workspace, workspace::Workspace};
 pub(super) const HELLO: &str = "hello";
 
 /// A bootstrap to measure, and what Lambda would give it.
-struct Subject {
-    name: String,
-    binary: PathBuf,
-    event: Vec<u8>,
-    environment: Vec<(String, String)>,
+pub(super) struct Subject {
+    pub(super) name: String,
+    pub(super) binary: PathBuf,
+    pub(super) event: Vec<u8>,
+    pub(super) environment: Vec<(String, String)>,
+    /// Held to the limits.
+    pub(super) is_ours: bool,
 }
 
 /// One cold start.
@@ -40,11 +43,14 @@ pub fn coldstart(options: &Options) -> Result<()> {
     for name in chosen {
         subjects.push(function(&workspace, &aws, name)?);
     }
+    if options.python {
+        subjects.push(python::subject(&workspace.target)?);
+    }
     let samples = measure(&subjects, options.runs)?;
     let rows: Vec<Row> = subjects
         .iter()
         .zip(&samples)
-        .map(|(subject, samples)| row(subject, samples))
+        .map(|(subject, samples)| row(&workspace, subject, samples))
         .collect::<Result<_>>()?;
     print!("{}", report::table(&rows));
     report::verdict(&rows, options.check)
@@ -74,6 +80,7 @@ fn function(workspace: &Workspace, aws: &Aws, name: String) -> Result<Subject> {
         event: fs::read(&event).map_err(|error| format!("{}: {error}", event.display()))?,
         environment: aws.environment(&name)?,
         name,
+        is_ours: true,
     })
 }
 
@@ -83,6 +90,7 @@ fn hello(workspace: &Workspace) -> Result<Subject> {
         binary: build::binary(&workspace.target, HELLO),
         event: fs::read(workspace::root().join("xtask/hello/event.json"))?,
         environment: Vec::new(),
+        is_ours: true,
     })
 }
 
@@ -113,15 +121,20 @@ fn sample(subject: &Subject) -> Result<Sample> {
     })
 }
 
-fn row(subject: &Subject, samples: &[Sample]) -> Result<Row> {
+fn row(workspace: &Workspace, subject: &Subject, samples: &[Sample]) -> Result<Row> {
+    let (binary_bytes, zip_bytes) = if subject.is_ours {
+        (fs::metadata(&subject.binary)?.len(), Some(build::zipped_size(&subject.binary)?))
+    } else {
+        (python::installed_bytes(&workspace.target)?, None)
+    };
     let figures = Figures {
         init: median(samples.iter().map(|sample| sample.init)),
         first: median(samples.iter().map(|sample| sample.first)),
         peak_rss_kib: median(samples.iter().map(|sample| sample.peak_rss_kib)),
-        binary_bytes: fs::metadata(&subject.binary)?.len(),
-        zip_bytes: build::zipped_size(&subject.binary)?,
+        binary_bytes,
+        zip_bytes,
     };
-    Ok(Row { name: subject.name.clone(), figures })
+    Ok(Row { name: subject.name.clone(), figures, is_ours: subject.is_ours })
 }
 
 /// The middle one, the upper of two; the least value of the type when there is none.

@@ -11,6 +11,7 @@ mod environment;
 mod exchange;
 mod http1;
 mod process;
+mod python;
 mod report;
 mod runtime_api;
 mod warm;
@@ -29,6 +30,8 @@ pub struct Options {
     pub runs: usize,
     /// Warm invocations.
     pub invocations: u32,
+    /// Beside a Python function.
+    pub python: bool,
     /// Only these functions; all when empty.
     pub functions: Vec<String>,
 }
@@ -36,11 +39,13 @@ pub struct Options {
 impl Options {
     /// Reads the command line's words.
     pub fn parse(words: &[&str]) -> Result<Self> {
-        let mut options = Self { check: false, runs: 15, invocations: 1000, functions: Vec::new() };
+        let mut options =
+            Self { check: false, runs: 15, invocations: 1000, python: false, functions: Vec::new() };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
                 "--check" => options.check = true,
+                "--python" => options.python = true,
                 "--runs" => options.runs = number(word, words.next())?,
                 "--invocations" => options.invocations = number(word, words.next())?,
                 option if option.starts_with('-') => return Err(format!("unknown option {option}").into()),
