@@ -1,13 +1,13 @@
 //! What a function says it needs, and what the template gives it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 use cloud::{
     Template,
     template::{self, Event, Function},
 };
 use localstack::functions;
-use xtask::Result;
+use xtask::{Result, workspace};
 
 use super::assert_none;
 
@@ -50,6 +50,22 @@ fn a_role_allows_what_its_function_needs_and_nothing_else() -> Result<()> {
         }));
     }
     assert_none("a role is its function's NEEDS, what its triggers take, and its log", &breaches);
+    Ok(())
+}
+
+#[test]
+fn a_single_function_finds_the_local_cloud() -> Result<()> {
+    let file = fs::read_to_string(workspace::root().join("events/local.env"))?;
+    // What AWS's own SDK reads is no function's need.
+    let written: BTreeSet<&str> = file.lines().filter(|line| !line.starts_with("AWS_")).collect();
+    let functions = Template::of_workspace()?.functions;
+    let given = functions.iter().flat_map(|function| &function.environment);
+    let given: BTreeSet<String> = given.map(|(name, value)| format!("{name}={value}")).collect();
+    let given: BTreeSet<&str> = given.iter().map(String::as_str).collect();
+    let missing = given.difference(&written).map(|line| format!("events/local.env: add {line}"));
+    let stale = written.difference(&given).map(|line| format!("events/local.env: drop {line}"));
+    let breaches: Vec<String> = missing.chain(stale).collect();
+    assert_none("`cargo lambda watch` gives a function what the local cloud would", &breaches);
     Ok(())
 }
 
