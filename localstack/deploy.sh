@@ -6,6 +6,7 @@
 #                                          the last line is the API's address
 #   localstack/deploy.sh --url             prints the address of what runs
 #   localstack/deploy.sh --down            ends it; nothing is kept
+#   localstack/deploy.sh --sam             prints the path of the `sam` it deploys with, installed when it is missing
 #
 # It needs Rust, a C compiler, Python and, the first time, the package registries. GROUNDWORK_EMULATOR_PORT is where it
 # answers (4577). What runs is kept in .groundwork/emulator of this clone, the Python packages in ~/.cache/groundwork.
@@ -16,11 +17,6 @@ readonly STACK=groundwork
 readonly STAGE=prod
 venvs="${XDG_CACHE_HOME:-$HOME/.cache}/groundwork/emulator"
 state="$root/.groundwork/emulator"
-port="${GROUNDWORK_EMULATOR_PORT:-4577}"
-[[ -f "$state/port" ]] && port="$(<"$state/port")"
-endpoint="http://127.0.0.1:$port"
-# Known before there is an API: tokens and mails name it.
-url="$endpoint/restapis/$STACK/$STAGE/_user_request_"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -88,7 +84,10 @@ architecture() {
 
 # Whether the process that was started here still runs, and is no other that got its number.
 runs() {
-    [[ -f "$state/pid" ]] && ps -o args= -p "$(<"$state/pid")" 2>/dev/null | grep -qF "$root/localstack/emulator.py"
+    [[ -f "$state/pid" ]] || return 1
+    local pid
+    pid="$(<"$state/pid")"
+    { cat "/proc/$pid/cmdline" 2>/dev/null || ps -o args= -p "$pid"; } | grep -qaF "$root/localstack/emulator.py"
 }
 
 start() {
@@ -149,7 +148,7 @@ aws_is_the_emulator() {
 # The tag keeps the API's id, and with it the address. Of a parameter that is named twice the last one counts.
 deploy() {
     local parameters=("Architecture=$(architecture)" "PublicUrl=$url" MailFrom=no-reply@example.com
-        AllowedOrigins=http://localhost:3000 DeletionProtection=false "$@" "Stage=$STAGE")
+        AllowedOrigins=http://localhost:3000 DeletionProtection=false RequireTls=false "$@" "Stage=$STAGE")
     cd "$state/build"
     "$venvs/sam/bin/sam" deploy --template-file template.yaml --stack-name "$STACK" --region us-east-1 --resolve-s3 \
         --capabilities CAPABILITY_IAM --no-confirm-changeset --no-fail-on-empty-changeset --no-progressbar \
@@ -165,7 +164,7 @@ first_steps() {
 clean_up() {
     local code=$?
     ((code == 0)) && return
-    if [[ "$fresh" == yes ]] && runs; then
+    if [[ "$fresh" == yes && -f "$state/log" ]]; then
         cp "$state/log" "$root/.groundwork/emulator.log"
         down
         say "deploy.sh: failed; the emulator is stopped, its log is .groundwork/emulator.log"
@@ -182,6 +181,7 @@ up() {
     step "what it needs" needs
     mkdir -p "$state"
     step build build
+    local built=$SECONDS
     aws_is_the_emulator
     if ! runs; then
         fresh=yes
@@ -189,13 +189,21 @@ up() {
     fi
     step deployed deploy "$@"
     [[ -s "$state/operator.json" ]] || step "first operator" first_steps
+    say "deploy.sh: up $((SECONDS - built)) s after the build"
     say "deploy.sh: the operator is in $state/operator.json, mails are at $endpoint/_ministack/ses/messages"
     echo "$url"
 }
+
+port="${GROUNDWORK_EMULATOR_PORT:-4577}"
+if runs; then port="$(<"$state/port")"; fi
+endpoint="http://127.0.0.1:$port"
+# Known before there is an API: tokens and mails name it.
+url="$endpoint/restapis/$STACK/$STAGE/_user_request_"
 
 case "${1:-}" in
     "" | [A-Za-z]*=*) up "$@" ;;
     --url) runs || fail "nothing runs: localstack/deploy.sh deploys"; echo "$url" ;;
     --down) down ;;
-    *) fail "unknown option $1 (there are NAME=VALUE, --url and --down)" ;;
+    --sam) step "what it needs" needs; echo "$venvs/sam/bin/sam" ;;
+    *) fail "unknown option $1 (there are NAME=VALUE, --url, --down and --sam)" ;;
 esac
