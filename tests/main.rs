@@ -1,3 +1,4 @@
-//! Whole-system tests, in one binary. `tidy` holds the laws of the house.
+//! Whole-system tests, in one binary. `tidy` holds the laws of the house, `e2e` asks a running API.
 
+mod e2e;
 mod tidy;

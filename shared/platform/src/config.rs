@@ -147,9 +147,8 @@ mod tests {
 
     #[test]
     fn what_is_not_declared_cannot_be_read() {
-        use crate::Grant;
+        const NEEDS: Needs = Needs { settings: &["A"], grants: &[crate::Grant::on("B", &[])] };
         let vars: Vars = ["A", "B", "C"].map(|name| (name.to_owned(), "1".to_owned())).into_iter().collect();
-        const NEEDS: Needs = Needs { settings: &["A"], grants: &[Grant::on("B", &[])] };
         let mut env = Reader::of(&vars, &NEEDS);
         let [a, b, c, d]: [Option<u8>; 4] =
             [env.required("A"), env.or("B", "2"), env.required("C"), env.or("D", "2")];

@@ -162,8 +162,8 @@ where
     let vars = Vars::from_process();
     let surroundings = Surroundings::read(&vars);
     telemetry::init(surroundings.as_ref().map_or(LogLevel::INFO, |read| read.log_level));
-    let aws = surroundings.map_err(BootError::from)?.load_aws();
-    let function = build(Boot { vars, aws, clock: Clock::System }).await?;
+    let boot = surroundings.map_err(BootError::from)?.boot(vars);
+    let function = build(boot).await?;
     match function {
         Function::Http(router) => lambda_runtime::run(buffered(router)).await?,
         Function::HttpStreaming(router) => lambda_runtime::run(streaming(router)).await?,
@@ -192,6 +192,17 @@ where
     Ok(())
 }
 
+impl Boot {
+    /// What the process's own environment says: for a tool that does a function's work elsewhere.
+    ///
+    /// # Errors
+    /// When what Lambda would set is not set.
+    pub fn from_process() -> Result<Self, ConfigError> {
+        let vars = Vars::from_process();
+        Ok(Surroundings::read(&vars)?.boot(vars))
+    }
+}
+
 /// What Lambda tells every function, and what this deployment tells all of its own.
 struct Surroundings {
     /// `LOG_LEVEL`: `info` unless told.
@@ -217,6 +228,10 @@ impl Surroundings {
                 trusts_system_roots: vars.get("AWS_TRUST_SYSTEM_ROOTS").is_some(),
             })
         })
+    }
+
+    fn boot(self, vars: Vars) -> Boot {
+        Boot { vars, aws: self.load_aws(), clock: Clock::System }
     }
 
     /// What every AWS client is made of. The SDK's own loader would look for profiles, instance metadata and token

@@ -1,0 +1,88 @@
+//! `groundwork`: what operators do to a deployed stack from their own terminal.
+//!
+//! A command does what a function would, so it reads what that function reads: the same variables, and the credentials
+//! that AWS's own tools put into the environment.
+
+mod operator;
+
+use std::io::Write;
+
+use platform::{Boot, BootError, config::ConfigError};
+
+/// What `groundwork help` prints.
+pub const HELP: &str = "\
+groundwork: what operators do to a deployed stack
+
+  groundwork operator create EMAIL   makes the first operator's account and prints
+                                     {\"email\", \"password\"} once: keep it
+  groundwork help                    prints this
+
+It reads the variables of the identity function (IDENTITY_TABLE, APP_KEYS_SECRET and so on, as
+`aws lambda get-function-configuration` shows them), AWS_REGION, AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and, for an emulator, AWS_ENDPOINT_URL.
+
+It ends with 0 when it is done, 1 when the stack refuses it, 64 when the command is not one of
+these, 75 when AWS does not answer (try again) and 78 when a variable is missing or wrong.
+";
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// There is no such command.
+    #[error("{0}; `groundwork help` names the commands")]
+    Usage(String),
+    /// The stack is in a state that does not allow it.
+    #[error("{0}")]
+    Refused(String),
+    /// A variable is wrong, or AWS does not answer.
+    #[error("{}", with_cause(.0))]
+    Boot(#[from] BootError),
+    /// What was to be told cannot be told.
+    #[error("standard output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl Failure {
+    /// The exit code: those of sysexits.h, and 1 for what the stack refuses.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 64,
+            Self::Refused(_) => 1,
+            Self::Boot(error) => error.exit_code(),
+            Self::Output(_) => 74,
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Boot(error.into())
+    }
+}
+
+/// An operator has no log to look the cause up in.
+fn with_cause(error: &BootError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// Carries out a command; `boot` is asked only by one that needs AWS.
+///
+/// # Errors
+/// [`Failure`]; then nothing that was printed counts.
+pub async fn run(
+    arguments: &[String],
+    boot: impl FnOnce() -> Result<Boot, ConfigError>,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["operator", "create", email] => operator::create(email, boot, out).await,
+        ["operator", "create"] => Err(Failure::Usage("operator create wants an e-mail address".into())),
+        ["help" | "--help" | "-h"] => Ok(out.write_all(HELP.as_bytes())?),
+        [] => Err(Failure::Usage("there is no command".into())),
+        other => Err(Failure::Usage(format!("`{}` is no command", other.join(" ")))),
+    }
+}

@@ -1,0 +1,79 @@
+//! The commands, on an embedded cloud.
+
+use cli::{Failure, HELP};
+use platform::{Boot, Clock, config::Vars};
+use serde_json::{Value, json};
+use testkit::Lab;
+
+/// What it printed, and how it ended.
+async fn groundwork(lab: &Lab, arguments: &[&str]) -> (String, Result<(), Failure>) {
+    let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let mut out = Vec::new();
+    let ended = cli::run(&arguments, || Ok(lab.boot("identity")), &mut out).await;
+    (String::from_utf8(out).expect("text"), ended)
+}
+
+/// Its exit code and its one line.
+#[track_caller]
+fn failed(ended: Result<(), Failure>) -> (u8, String) {
+    let failure = ended.expect_err("a failure");
+    (failure.exit_code(), failure.to_string())
+}
+
+#[tokio::test]
+async fn the_operator_that_was_made_logs_in_and_lists_accounts() {
+    let lab = Lab::new();
+    let (printed, ended) = groundwork(&lab, &["operator", "create", "Root@example.com"]).await;
+    ended.unwrap();
+    let made: Value = serde_json::from_str(&printed).unwrap();
+    let app = lab.http("identity", identity::function).await;
+    let login = json!({"email": made["email"], "password": made["password"]});
+    let tokens = app.post("/api/v1/auth/login").json(&login).await.expect(200).json();
+    let users = app.get("/api/v1/users").bearer(tokens["access_token"].as_str().unwrap());
+    users.await.expect(200);
+}
+
+#[tokio::test]
+async fn there_is_one_first_operator() {
+    let lab = Lab::new();
+    groundwork(&lab, &["operator", "create", "root@example.com"]).await.1.unwrap();
+    let (printed, ended) = groundwork(&lab, &["operator", "create", "root@example.com"]).await;
+    assert_eq!(printed, "");
+    let refusal = "root@example.com has an account already; nothing was changed".to_owned();
+    assert_eq!(failed(ended), (1, refusal));
+    let (_, ended) = groundwork(&lab, &["operator", "create", "another@example.com"]).await;
+    let refusal = "the stack has an operator already; no account was made".to_owned();
+    assert_eq!(failed(ended), (1, refusal));
+}
+
+#[tokio::test]
+async fn what_is_no_command_is_told() {
+    let lab = Lab::new();
+    for (arguments, said) in [
+        (&[][..], "there is no command"),
+        (&["operator"], "`operator` is no command"),
+        (&["operator", "create"], "operator create wants an e-mail address"),
+        (&["operator", "create", "root"], "the e-mail address"),
+        (&["operator", "create", "a@example.com", "b"], "is no command"),
+        (&["operators", "create", "a@example.com"], "is no command"),
+    ] {
+        let (printed, ended) = groundwork(&lab, arguments).await;
+        let (code, line) = failed(ended);
+        assert_eq!((code, printed.as_str()), (64, ""), "{arguments:?}");
+        assert!(line.contains(said) && line.lines().count() == 1, "{line}");
+    }
+    assert_eq!(groundwork(&lab, &["help"]).await.0, HELP);
+}
+
+#[tokio::test]
+async fn every_missing_variable_is_named() {
+    let lab = Lab::new();
+    let aws = lab.boot("identity").aws;
+    let boot = || Ok(Boot { vars: Vars::default(), aws, clock: Clock::System });
+    let arguments = ["operator", "create", "root@example.com"].map(str::to_owned);
+    let (code, line) = failed(cli::run(&arguments, boot, &mut Vec::new()).await);
+    assert_eq!(code, 78);
+    for name in ["IDENTITY_TABLE is not set", "PUBLIC_URL is not set", "PEPPER_SECRET is not set"] {
+        assert!(line.contains(name), "{line}");
+    }
+}

@@ -1,0 +1,88 @@
+//! Which cloud is asked, and a local one when none is named.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    thread::sleep,
+    time::Duration,
+};
+
+use platform::config::Vars;
+
+/// What a deployment and the local cloud are told, so that its answer can be tested.
+pub(crate) const ORIGIN: &str = "http://localhost:3000";
+
+/// Where the API answers, and what it takes to test it.
+pub(crate) struct Cloud {
+    pub(crate) url: String,
+    /// Where mails are read.
+    pub(crate) mail: Option<String>,
+    /// `operator.json`.
+    pub(crate) operator: Option<PathBuf>,
+    pub(crate) is_emulator: bool,
+    /// Ends with this process: its standard input closes then, however that happens.
+    _running: Option<Child>,
+}
+
+/// The one of this run.
+pub(crate) fn cloud() -> &'static Cloud {
+    static CLOUD: OnceLock<Cloud> = OnceLock::new();
+    CLOUD.get_or_init(|| named(&Vars::from_process()).unwrap_or_else(start))
+}
+
+fn named(vars: &Vars) -> Option<Cloud> {
+    let url = vars.get("GROUNDWORK_URL")?.trim_end_matches('/').to_owned();
+    Some(Cloud {
+        url,
+        mail: vars.get("GROUNDWORK_MAIL").map(str::to_owned),
+        operator: vars.get("GROUNDWORK_OPERATOR").map(PathBuf::from),
+        is_emulator: vars.get("GROUNDWORK_CLOUD") == Some("emulator"),
+        _running: None,
+    })
+}
+
+/// Runs the local cloud until standard input ends, and takes its folder away.
+const UNTIL_THE_TESTS_END: &str = r#"
+"$0" >"$1/out" 2>"$1/log" &
+cat >/dev/null
+kill -TERM $!
+wait $!
+rm -rf "$1"
+"#;
+
+fn start() -> Cloud {
+    let folder = tempfile::tempdir().expect("a temporary folder").keep();
+    let running = Command::new("sh")
+        .args(["-c", UNTIL_THE_TESTS_END, env!("CARGO_BIN_EXE_local-cloud")])
+        .arg(&folder)
+        .env("GROUNDWORK_ADDR", "127.0.0.1:0")
+        .env("GROUNDWORK_AWS_ADDR", "127.0.0.1:0")
+        .env("GROUNDWORK_DATA_DIR", folder.join("data"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell");
+    let url = wait_until_up(&folder);
+    Cloud {
+        mail: Some(format!("{url}/_local/mail")),
+        operator: Some(folder.join("data/operator.json")),
+        url,
+        is_emulator: false,
+        _running: Some(running),
+    }
+}
+
+fn wait_until_up(folder: &Path) -> String {
+    for _ in 0..600 {
+        let told = fs::read_to_string(folder.join("out")).unwrap_or_default();
+        if let Some(url) = told.lines().find_map(|line| line.strip_prefix("Groundwork is up at ")) {
+            return url.to_owned();
+        }
+        sleep(Duration::from_millis(100));
+    }
+    let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+    panic!("the local cloud is not up after a minute: {log}");
+}
