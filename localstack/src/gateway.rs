@@ -12,6 +12,7 @@ mod server;
 mod throttle;
 
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,9 @@ pub use server::serve;
 
 /// API Gateway takes no larger body.
 const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+/// So much more of a body that is too large is read before it is refused, and for so long.
+const DISCARD_BYTES_MAX: usize = 32 * 1024 * 1024;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Lambda takes no larger event and gives no larger buffered answer.
 const PAYLOAD_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// API Gateway takes no more header bytes.
@@ -67,6 +71,22 @@ struct Asked<'r> {
     uri: &'r http::Uri,
     headers: &'r HeaderMap,
     source: IpAddr,
+}
+
+/// Reads the rest of a body and forgets it. Most clients read no answer while they write: closing on them would be a
+/// broken connection instead of a 413.
+async fn discard<B: hyper::body::Body<Data = Bytes>>(mut body: Pin<&mut B>) {
+    let all = async {
+        let mut read = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > DISCARD_BYTES_MAX {
+                return;
+            }
+        }
+    };
+    // A client that takes longer has to live with it.
+    let _ = tokio::time::timeout(DISCARD_TIMEOUT, all).await;
 }
 
 impl Gateway {
@@ -128,15 +148,19 @@ impl Gateway {
         B: hyper::body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
     {
         let own = Own::new(&self.api, asked);
-        let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return own.response(Kind::RequestTooLarge),
+        let mut body = std::pin::pin!(body);
+        let whole = match Limited::new(body.as_mut(), BODY_BYTES_MAX).collect().await {
+            Ok(whole) => whole.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                discard(body).await;
+                return own.response(Kind::RequestTooLarge);
+            }
             Err(_) => return own.response(Kind::BadRequest),
         };
         match matched.integration {
             Integration::Mock(mock) => own.mock(mock),
             Integration::Function { function, .. } => match self.functions.get(function) {
-                Some(loaded) => self.invoke(asked, matched, loaded, &body).await,
+                Some(loaded) => self.invoke(asked, matched, loaded, &whole).await,
                 None => own.response(Kind::IntegrationFailure),
             },
         }

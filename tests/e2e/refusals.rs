@@ -34,7 +34,7 @@ fn a_path_is_taken_as_it_is_written() {
 #[test]
 fn a_wrong_method_names_the_right_ones() {
     for (method, path, allowed) in
-        [("DELETE", "/health", "GET,OPTIONS"), ("GET", "/api/v1/auth/login", "POST,OPTIONS")]
+        [("DELETE", "/health", "GET,HEAD,OPTIONS"), ("GET", "/api/v1/auth/login", "POST,OPTIONS")]
     {
         let answer = call(method, path).send();
         assert_eq!(answer.header("allow"), allowed, "{method} {path}");

@@ -15,7 +15,8 @@ fn it_is_healthy_and_ready() {
     assert_eq!(get("/health").send().expect(200).json()["status"], "ok");
     let ready = get("/ready").send().expect(200).json();
     assert_eq!(ready["status"], "ready");
-    assert_eq!(ready["checks"].as_array().map(Vec::len), Some(4), "{ready}");
+    let checks = ready["checks"].as_array().expect("what was asked");
+    assert!(checks.iter().all(|check| check["status"] == "ok") && checks.len() > 1, "{ready}");
 }
 
 #[test]
