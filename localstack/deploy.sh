@@ -145,15 +145,22 @@ aws_is_the_emulator() {
     unset AWS_PROFILE AWS_SESSION_TOKEN
 }
 
-# The tag keeps the API's id, and with it the address. Of a parameter that is named twice the last one counts.
+# The tag keeps the API's id, and with it the address. Of a parameter that is named twice the last one counts; one that
+# is not named any more keeps its value.
 deploy() {
     local parameters=("Architecture=$(architecture)" "PublicUrl=$url" MailFrom=no-reply@example.com
-        AllowedOrigins=http://localhost:3000 DeletionProtection=false RequireTls=false "$@" "Stage=$STAGE")
+        AllowedOrigins=http://localhost:3000 DeletionProtection=false RequireTls=false "Release=$(release "$@")"
+        "$@" "Stage=$STAGE")
     cd "$state/build"
     "$venvs/sam/bin/sam" deploy --template-file template.yaml --stack-name "$STACK" --region us-east-1 --resolve-s3 \
         --capabilities CAPABILITY_IAM --no-confirm-changeset --no-fail-on-empty-changeset --no-progressbar \
         --tags "ms-custom-id=$STACK" --parameter-overrides "${parameters[@]}"
     cd "$root"
+}
+
+# Changes with the functions and with the parameters named: a version of a function is published for either.
+release() {
+    { cat "$state"/build/*/bootstrap; printf '%s\n' "$@"; } | cksum | cut -d ' ' -f 1
 }
 
 first_steps() {

@@ -28,10 +28,11 @@ require_version()
 
 import ministack.app as app  # noqa: E402  (only the known version has these insides)
 from ministack.core import iam_actions  # noqa: E402
+from samtranslator.translator import transform as sam  # noqa: E402
 from ministack.services import apigateway_v1 as gateway  # noqa: E402
 from ministack.services import lambda_svc  # noqa: E402
 from ministack.services import secretsmanager  # noqa: E402
-from ministack.services.cloudformation import provisioners  # noqa: E402
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # noqa: E402
 
 # What a method's integration says beside its kind and target.
 INTEGRATION_FIELDS = ("requestTemplates", "requestParameters", "contentHandling", "timeoutInMillis", "credentials")
@@ -108,6 +109,24 @@ def a_changed_body_changes_the_api():
 
     provisioners._apigw_rest_api_update = mended
     provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"]["update"] = mended
+
+
+def a_transform_knows_the_parameters():
+    """SAM's transform is told the values of the parameters. The emulator tells it none, so that it sees the defaults:
+    no `Release` would ever publish another version."""
+    apply, transform = engine._apply_transforms, sam.transform
+    known = contextvars.ContextVar("parameters", default={})
+
+    def mended_apply(template, provided=None, previous=None):
+        known.set(engine._transform_parameters(template, provided, previous))
+        return apply(template, provided, previous)
+
+    def mended_transform(template, values, *rest):
+        return transform(template, {**known.get(), **values}, *rest)
+
+    for module in (engine, changesets, handlers):
+        module._apply_transforms = mended_apply
+    sam.transform = mended_transform
 
 
 def throttles_of_a_route():
@@ -248,6 +267,7 @@ MENDS = (
     any_methods_and_whole_integrations,
     extensions_of_a_body,
     a_changed_body_changes_the_api,
+    a_transform_knows_the_parameters,
     throttles_of_a_route,
     context_in_the_gateway_s_own_answers,
     secrets_as_declared,

@@ -60,6 +60,9 @@ fn start() -> Cloud {
         .env("GROUNDWORK_ADDR", "127.0.0.1:0")
         .env("GROUNDWORK_AWS_ADDR", "127.0.0.1:0")
         .env("GROUNDWORK_DATA_DIR", folder.join("data"))
+        // The workspace's own template, throttles and all, whatever else is tried in this shell.
+        .env_remove("GROUNDWORK_TEMPLATE")
+        .env_remove("GROUNDWORK_LIMITS")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
