@@ -26,7 +26,12 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     fn from(error: SdkError<E>) -> Self {
-        Self(aws_sdk_dynamodb::error::DisplayErrorContext(error).to_string())
+        Self(match (error.code(), error.message()) {
+            // What DynamoDB said, and not the whole exchange around it.
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            (Some(code), None) => code.to_owned(),
+            (None, _) => aws_sdk_dynamodb::error::DisplayErrorContext(error).to_string(),
+        })
     }
 }
 
