@@ -125,6 +125,14 @@ mod tests {
     }
 
     #[test]
+    fn what_nothing_triggers_is_behind_the_api() {
+        let template = Template::of_workspace().unwrap();
+        let silent = template.functions.iter().filter(|function| function.events.is_empty());
+        let silent: BTreeSet<&str> = silent.map(|function| function.logical_id.as_str()).collect();
+        assert_eq!(HTTP_GROUPS.iter().map(|group| group.function).collect::<BTreeSet<_>>(), silent);
+    }
+
+    #[test]
     fn the_registry_is_the_template() {
         let template = Template::of_workspace().unwrap();
         let declared: BTreeSet<&str> = template.functions.iter().map(|f| f.binary.as_str()).collect();

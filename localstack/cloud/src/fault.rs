@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::service::Service;
 
+/// A call is held up no longer: everybody has given up by then.
+const LATENCY_MAX: Duration = Duration::from_mins(15);
+
 /// What goes wrong with the calls it fits, until it is taken away or used up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,7 +99,7 @@ impl Faults {
         let mut met = None;
         for fault in self.lock().iter_mut().filter(|fault| fault.fits(service, operation, function)) {
             match fault.effect {
-                Effect::LatencyMs(ms) => delay += Duration::from_millis(ms),
+                Effect::LatencyMs(ms) => delay += Duration::from_millis(ms).min(LATENCY_MAX),
                 _ if met.is_some() => continue,
                 effect => met = Some(effect),
             }

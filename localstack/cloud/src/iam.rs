@@ -64,8 +64,7 @@ impl Ledger {
     }
 }
 
-/// What a call needs: each inner list is a choice, one of which is enough. A body that cannot be read needs nothing;
-/// its service refuses it.
+/// What a call needs: each inner list is a choice, one of which is enough. Nothing when that cannot be told.
 pub(crate) fn needed(service: Service, operation: &str, request: &Request) -> Vec<Vec<Permission>> {
     let body = || serde_json::from_slice::<Value>(request.body()).unwrap_or_default();
     let permissions = match service {

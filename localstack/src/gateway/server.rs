@@ -81,11 +81,22 @@ async fn answer(
     request: http::Request<Incoming>,
     peer: IpAddr,
 ) -> Response {
+    if request.uri().path().starts_with("/_local/") && !is_asked_by_address(&request) {
+        return json(StatusCode::MISDIRECTED_REQUEST, "{}".to_owned());
+    }
     match request.uri().path() {
         "/_local/mail" => mail(cloud, &request),
         "/_local/faults" => faults(cloud, request).await,
         _ => gateway.answer(request, peer).await,
     }
+}
+
+/// Whether the request names this server by an address or as `localhost`. A page whose own name was made to point here
+/// (DNS rebinding) would otherwise read mails and set faults.
+fn is_asked_by_address(request: &http::Request<Incoming>) -> bool {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.parse::<http::uri::Authority>().map(|host| host.host().to_owned()).unwrap_or_default();
+    name == "localhost" || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
 }
 
 /// `GET /_local/mail?to=`: the mail sent so far, newest last. This endpoint exists in the local cloud only.

@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::AppendHeaders;
 use axum::routing::get;
-use cloud::Template;
+use cloud::{Effect, InjectedFault, Service, Template};
 use futures_util::stream;
 use localstack::gateway::Gateway;
 use platform::Function;
@@ -104,6 +104,9 @@ async fn a_stream_arrives_as_it_is_written() {
     assert!(seen.contains("second"), "{seen}");
 }
 
+/// Asked by address.
+const HERE: &str = "host: 127.0.0.1";
+
 #[tokio::test]
 async fn mail_is_read_at_the_local_endpoint() {
     use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
@@ -120,12 +123,44 @@ async fn mail_is_read_at_the_local_endpoint() {
     for (query, count) in
         [("", 2), ("?to=a+b@example.com", 1), ("?to=a%2Bb%40example.com", 1), ("?to=x@example.com", 0)]
     {
-        let answer = send(running.addr, &format!("GET /_local/mail{query}"), &[], b"").await.json();
+        let answer = send(running.addr, &format!("GET /_local/mail{query}"), &[HERE], b"").await.json();
         assert_eq!(answer.as_array().unwrap().len(), count, "{query}");
     }
-    let answer = send(running.addr, "GET /_local/mail?to=c@example.com", &[], b"").await.json();
+    let answer = send(running.addr, "GET /_local/mail?to=c@example.com", &[HERE], b"").await.json();
     assert_eq!((answer[0]["subject"].as_str(), answer[0]["text"].as_str()), (Some("s"), Some("t")));
-    assert_eq!(send(running.addr, "POST /_local/mail", &[], b"").await.status, 405);
+    assert_eq!(send(running.addr, "POST /_local/mail", &[HERE], b"").await.status, 405);
+    for host in ["127.0.0.1:8080", "localhost:8080", "[::1]"] {
+        let host = format!("host: {host}");
+        assert_eq!(send(running.addr, "GET /_local/mail", &[&host], b"").await.status, 200, "{host}");
+    }
+    for path in ["mail", "faults"] {
+        // A page whose name was made to point here.
+        let answer =
+            send(running.addr, &format!("GET /_local/{path}"), &["host: rebound.example"], b"").await;
+        assert_eq!((answer.status, answer.body.as_slice()), (421, &b"{}"[..]));
+    }
+}
+
+#[tokio::test]
+async fn faults_are_put_in_force_listed_and_ended() {
+    let running = start(Router::new(), true).await;
+    let ask = async |method: &str, body: &str| {
+        send(running.addr, &format!("{method} /_local/faults"), &[HERE], body.as_bytes()).await
+    };
+    let fault = r#"[{"service":"secretsmanager","effect":"error","times":2}]"#;
+    assert_eq!(ask("PUT", fault).await.status, 200);
+    let faults = running.cloud.faults();
+    assert_eq!(faults, [InjectedFault::on(Service::Secrets, Effect::Error).times(2)]);
+    assert_eq!(ask("GET", "").await.body, fault.as_bytes());
+    for wrong in ["", "{}", r#"[{"service":"sqs","effect":"explode"}]"#] {
+        let answer = ask("PUT", wrong).await;
+        assert_eq!(answer.status, 422, "{wrong}");
+        assert!(answer.json()["detail"].as_str().unwrap().starts_with("not a list of faults: "), "{wrong}");
+    }
+    assert_eq!(running.cloud.faults(), faults, "what is wrong changes nothing");
+    let ended = ask("DELETE", "").await;
+    assert_eq!((ended.status, ended.body.as_slice()), (200, &b"[]"[..]));
+    assert_eq!(ask("POST", fault).await.header("allow"), Some("GET, PUT, DELETE"));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, str::FromStr, sync::Arc};
 
 use aws_types::SdkConfig;
-use kernel::{Result, claims::Expected};
+use kernel::{Error, Result, claims::Expected};
 use ring::hmac;
 use store::{SealingKey, Store, Table};
 
@@ -155,13 +155,17 @@ impl Edge {
     /// # Errors
     /// [`BootError`] when a secret cannot be read, or holds something else.
     pub async fn new(boot: &Boot, config: EdgeConfig) -> Result<Self, BootError> {
+        let (aws, tables) = (boot.aws.clone(), config.tables.clone());
+        // Making the client takes as long as the secrets are on their way: done beside, it takes no time.
+        let store = tokio::task::spawn_blocking(move || Store::new(&aws, tables, SealingKey::throwaway()));
         let secrets = Secrets::new(&boot.aws, boot.clock.clone());
         let ids = [&*config.app_keys_secret, &*config.verification_keys_secret];
         secrets.prefetch(ids.into_iter()).await;
         let text = secrets.get(&config.app_keys_secret).await?;
         let app_keys = AppKeys::from_json(text.expose())
             .map_err(|fault| BootError::Secret { name: APP_KEYS_SECRET, fault: fault.to_string() })?;
-        Ok(Self::build(boot, config, secrets, &Derived::of(&app_keys)))
+        let store = store.await.map_err(|error| Error::internal("make the store", error))?;
+        Ok(Self::build(boot, config, secrets, store, &Derived::of(&app_keys)))
     }
 
     /// Builds the ground of a function whose routes are all public, without asking anybody: it starts when nothing
@@ -169,14 +173,15 @@ impl Edge {
     /// log are its own.
     pub fn keyless(boot: &Boot, config: EdgeConfig) -> Self {
         let secrets = Secrets::new(&boot.aws, boot.clock.clone());
-        Self::build(boot, config, secrets, &Derived::throwaway())
+        let store = Store::new(&boot.aws, config.tables.clone(), SealingKey::throwaway());
+        Self::build(boot, config, secrets, store, &Derived::throwaway())
     }
 
-    fn build(boot: &Boot, config: EdgeConfig, secrets: Secrets, keys: &Derived) -> Self {
+    fn build(boot: &Boot, config: EdgeConfig, secrets: Secrets, store: Store, keys: &Derived) -> Self {
         let expected = Expected { issuer: config.public_url.0.clone(), audience: AUDIENCE.to_owned() };
         let verifier = Verifier::new(secrets.clone(), config.verification_keys_secret.clone(), expected);
         Self(Arc::new(Inner {
-            store: Store::new(&boot.aws, config.tables.clone(), SealingKey::new(&keys.sealing)),
+            store: store.with_sealing_key(SealingKey::new(&keys.sealing)),
             verifier,
             revocations: RevocationCache::default(),
             pseudonym_key: hmac::Key::new(hmac::HMAC_SHA256, &keys.pseudonyms),

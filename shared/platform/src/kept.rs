@@ -66,7 +66,7 @@ impl<K: Keys> Kept<K> {
     pub async fn latest(&self) -> Result<Arc<K>> {
         match self.known() {
             Some(keys) => Ok(keys),
-            None => self.keep(self.secrets.get(&self.id).await?),
+            None => self.keep(self.secrets.get(&self.id).await.map_err(|error| self.missed(error))?),
         }
     }
 
@@ -83,6 +83,16 @@ impl<K: Keys> Kept<K> {
                 latest
             })),
             _ => Ok(latest),
+        }
+    }
+
+    /// To a request it makes no difference that the secret is not there: it has to come back when it is.
+    fn missed(&self, error: Error) -> Error {
+        match error {
+            Error::NotFound(_) => {
+                Error::unavailable("read a secret", format!("{} does not exist or has no value", self.id))
+            }
+            error => error,
         }
     }
 

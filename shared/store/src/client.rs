@@ -46,6 +46,13 @@ impl Store {
         Self { client, sealing_key, tables: Arc::new(tables), meter: Meter::default() }
     }
 
+    /// The same, with what cursors and recorded answers are sealed with: making the client takes longer than reading
+    /// the key, so the two can be done at once.
+    #[must_use]
+    pub fn with_sealing_key(self, sealing_key: SealingKey) -> Self {
+        Self { sealing_key, ..self }
+    }
+
     /// What its calls have consumed.
     pub fn meter(&self) -> &Meter {
         &self.meter

@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// Every way in which a service fails a call.
-const EFFECTS: [Effect; 4] = [Effect::Throttle, Effect::Error, Effect::Deny, Effect::Reset];
+const EFFECTS: [Effect; 5] =
+    [Effect::Throttle, Effect::Error, Effect::Deny, Effect::Reset, Effect::LatencyMs(60_000)];
 
 /// A read, a change, a login and a registration.
 fn calls(cast: &Cast, number: usize) -> [Call; 4] {
@@ -78,7 +79,7 @@ async fn a_commit_whose_answer_is_lost_is_made_once() {
 #[tokio::test(start_paused = true)]
 async fn secrets_that_cannot_be_read_any_more_are_used_as_last_known() {
     let cast = Cast::new().await;
-    for (number, effect) in EFFECTS.into_iter().chain([Effect::LatencyMs(60_000)]).enumerate() {
+    for (number, effect) in EFFECTS.into_iter().enumerate() {
         // Beyond the time a secret is kept.
         cast.app.lab().advance(std::time::Duration::from_mins(1));
         inject(&cast.app, vec![InjectedFault::on(Service::Secrets, effect)]);
@@ -87,4 +88,36 @@ async fn secrets_that_cannot_be_read_any_more_are_used_as_last_known() {
             assert!(answer.status.is_success(), "{effect:?}: {answer:?}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_that_were_never_read_are_a_503_until_they_can_be() {
+    for effect in EFFECTS {
+        // It has started, and nobody has logged in yet: what signs and the peppers are still to be read.
+        let app = app().await;
+        inject(&app, vec![InjectedFault::on(Service::Secrets, effect)]);
+        for _ in 0..2 {
+            let answer = register(&app, "nora").await;
+            assert_eq!(answer.header("retry-after"), "1", "{effect:?}");
+            answer.problem(503);
+        }
+        inject(&app, Vec::new());
+        app.lab().advance(std::time::Duration::from_secs(5));
+        register(&app, "nora").await.expect(201);
+        login(&app, "nora").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_there_is_a_503_until_it_is() {
+    let app = app().await;
+    let secrets = aws_sdk_secretsmanager::Client::new(&app.lab().cloud().sdk_config());
+    let id = &app.lab().environment("identity")["PEPPER_SECRET"];
+    secrets.delete_secret().secret_id(id).send().await.unwrap();
+    let answer = register(&app, "nora").await;
+    assert_eq!(answer.header("retry-after"), "1");
+    answer.problem(503);
+    secrets.restore_secret().secret_id(id).send().await.unwrap();
+    app.lab().advance(std::time::Duration::from_secs(5));
+    register(&app, "nora").await.expect(201);
 }

@@ -74,6 +74,14 @@ async fn each_dependency_that_does_not_answer_is_told_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn every_permission_is_used() {
+    let app = ready_app().await;
+    app.get("/ready").await.expect(200);
+    let unused = app.lab().unused("ops");
+    assert!(unused.is_empty(), "take it out of NEEDS and of the role in template.yaml: {unused:#?}");
+}
+
+#[tokio::test]
 async fn it_is_not_ready_before_there_are_keys() {
     let app = Lab::new().http("ops", ops::function).await;
     let answer = app.get("/ready").await.expect(503);

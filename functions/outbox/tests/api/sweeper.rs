@@ -30,6 +30,9 @@ async fn a_message_the_relay_never_saw_is_sent_after_a_minute() {
 
     desk.sweep().await.unwrap();
     assert!(desk.take_mail().await.is_empty(), "it is sent once");
+
+    let unused = desk.lab.unused("outbox-sweeper");
+    assert!(unused.is_empty(), "take it out of NEEDS and of the role in template.yaml: {unused:#?}");
 }
 
 #[tokio::test]
