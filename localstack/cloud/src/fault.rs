@@ -85,7 +85,8 @@ impl Faults {
     }
 
     pub(crate) fn list(&self) -> Vec<InjectedFault> {
-        self.lock().clone()
+        let faults = self.lock();
+        faults.iter().filter(|fault| fault.times != Some(0)).cloned().collect()
     }
 
     /// What happens to a call: every delay together, and the first other effect that fits.
@@ -138,6 +139,7 @@ mod tests {
             assert_eq!(faults.meet(Service::Dynamo, operation, function), (delay, met), "{operation}");
         }
         assert_eq!(faults.meet(Service::Sqs, "SendMessage", None), (Duration::ZERO, None));
+        assert_eq!(faults.list().len(), 2, "what is used up is no longer in force");
     }
 
     #[test]

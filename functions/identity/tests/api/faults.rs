@@ -6,6 +6,7 @@ use testkit::{App, Call, Effect, InjectedFault, Service};
 
 use crate::{
     cast::Cast,
+    mailbox::Post,
     people::{PASSWORD, app, email, login, register},
     rows::rows,
 };
@@ -120,4 +121,19 @@ async fn a_secret_that_is_not_there_is_a_503_until_it_is() {
     secrets.restore_secret().secret_id(id).send().await.unwrap();
     app.lab().advance(std::time::Duration::from_secs(5));
     register(&app, "nora").await.expect(201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_that_cannot_be_sent_comes_again_and_is_sent() {
+    for effect in EFFECTS {
+        let app = app().await;
+        register(&app, "nora").await.expect(201);
+        let post = Post::new(&app).await;
+        let jobs = post.jobs();
+        inject(&app, vec![InjectedFault::on(Service::Mail, effect)]);
+        assert_eq!(post.deliver(&jobs).await, [0], "{effect:?}: the queue keeps it");
+        inject(&app, Vec::new());
+        assert!(post.deliver(&jobs).await.is_empty(), "{effect:?}");
+        assert_eq!(post.mails(&email("nora")).len(), 1, "{effect:?}");
+    }
 }

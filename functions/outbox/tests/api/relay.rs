@@ -30,6 +30,21 @@ async fn a_committed_message_reaches_its_queue_and_leaves_the_table() {
     assert_eq!(ours, None, "take it out of NEEDS and of the role in template.yaml");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_fails_is_sent_its_messages_when_it_is_back() {
+    use testkit::{Effect, InjectedFault, Service};
+    for effect in [Effect::Throttle, Effect::Error, Effect::Deny, Effect::Reset, Effect::LatencyMs(60_000)] {
+        let desk = Desk::new();
+        desk.commit(MAIL, [1]).await;
+        desk.lab.cloud().inject(vec![InjectedFault::on(Service::Sqs, effect)]);
+        desk.relay(&[]).await(desk.records()).await;
+        assert_eq!(desk.waiting().await, 1, "{effect:?}: it is kept");
+        desk.lab.cloud().inject(Vec::new());
+        desk.relay(&[]).await(desk.records()).await;
+        assert_eq!((desk.waiting().await, desk.take_numbers().await), (0, vec![1]), "{effect:?}");
+    }
+}
+
 #[tokio::test]
 async fn removals_are_no_messages() {
     let desk = Desk::new();
