@@ -8,7 +8,7 @@ use super::{
     build,
     environment::{self, Aws},
     python,
-    report::{self, Figures, Row},
+    report::{self, Figures, Row, Timing},
 };
 use crate::{Result, workspace, workspace::Workspace};
 
@@ -50,7 +50,7 @@ pub fn coldstart(options: &Options) -> Result<()> {
     let rows: Vec<Row> = subjects
         .iter()
         .zip(&samples)
-        .map(|(subject, samples)| row(&workspace, subject, samples))
+        .map(|(subject, of_it)| row(&workspace, subject, of_it, &samples[0]))
         .collect::<Result<_>>()?;
     print!("{}", report::table(&rows));
     report::verdict(&rows, options.check)
@@ -94,15 +94,18 @@ fn hello(workspace: &Workspace) -> Result<Subject> {
     })
 }
 
-/// Round by round over all subjects, so that a slow moment of the machine meets each of them. The first round
-/// only fills the page cache.
+/// Round by round over all subjects, so that a slow moment of the machine meets each of them; each round begins with
+/// another one, because whoever follows the smallest finds the coldest caches. The first round only fills the page
+/// cache.
 fn measure(subjects: &[Subject], runs: usize) -> Result<Vec<Vec<Sample>>> {
     let mut samples: Vec<Vec<Sample>> = subjects.iter().map(|_| Vec::new()).collect();
     for round in 0..=runs {
-        for (subject, samples) in subjects.iter().zip(&mut samples) {
+        for turn in 0..subjects.len() {
+            let index = (round + turn) % subjects.len();
+            let subject = &subjects[index];
             let sample = sample(subject).map_err(|error| format!("{}: {error}", subject.name))?;
             if round > 0 {
-                samples.push(sample);
+                samples[index].push(sample);
             }
         }
     }
@@ -121,20 +124,31 @@ fn sample(subject: &Subject) -> Result<Sample> {
     })
 }
 
-fn row(workspace: &Workspace, subject: &Subject, samples: &[Sample]) -> Result<Row> {
+fn row(workspace: &Workspace, subject: &Subject, samples: &[Sample], hello: &[Sample]) -> Result<Row> {
     let (binary_bytes, zip_bytes) = if subject.is_ours {
         (fs::metadata(&subject.binary)?.len(), Some(build::zipped_size(&subject.binary)?))
     } else {
         (python::installed_bytes(&workspace.target)?, None)
     };
     let figures = Figures {
-        init: median(samples.iter().map(|sample| sample.init)),
-        first: median(samples.iter().map(|sample| sample.first)),
+        init: Timing::of(samples, hello, |sample| sample.init),
+        first: Timing::of(samples, hello, |sample| sample.first),
         peak_rss_kib: median(samples.iter().map(|sample| sample.peak_rss_kib)),
         binary_bytes,
         zip_bytes,
     };
     Ok(Row { name: subject.name.clone(), figures, is_ours: subject.is_ours })
+}
+
+impl Timing {
+    /// The ratio is taken within each round, where the machine was equally fast for both.
+    fn of(samples: &[Sample], hello: &[Sample], time: impl Fn(&Sample) -> Duration) -> Self {
+        let per_mille = samples.iter().zip(hello).map(|(sample, hello)| {
+            let hello = time(hello).as_nanos().max(1);
+            u32::try_from(time(sample).as_nanos() * 1000 / hello).unwrap_or(u32::MAX)
+        });
+        Self { median: median(samples.iter().map(&time)), x_hello: f64::from(median(per_mille)) / 1000.0 }
+    }
 }
 
 /// The middle one, the upper of two; the least value of the type when there is none.
@@ -154,6 +168,20 @@ mod tests {
         assert_eq!(median([3, 900, 2, 4, 3].into_iter()), 3);
         assert_eq!(median([1, 2].into_iter()), 2);
         assert_eq!(median(std::iter::empty::<u64>()), 0);
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_round() {
+        let samples = |times: [u64; 3]| {
+            times.map(|ms| Sample {
+                init: Duration::from_millis(ms),
+                first: Duration::from_millis(2 * ms),
+                peak_rss_kib: 0,
+            })
+        };
+        let timing = Timing::of(&samples([4, 40, 9]), &samples([2, 20, 3]), |sample| sample.init);
+        assert_eq!(timing.median, Duration::from_millis(9));
+        assert_eq!(format!("{:.2}", timing.x_hello), "2.00");
     }
 
     #[test]

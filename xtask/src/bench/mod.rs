@@ -40,7 +40,7 @@ impl Options {
     /// Reads the command line's words.
     pub fn parse(words: &[&str]) -> Result<Self> {
         let mut options =
-            Self { check: false, runs: 15, invocations: 1000, python: false, functions: Vec::new() };
+            Self { check: false, runs: 31, invocations: 1000, python: false, functions: Vec::new() };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
