@@ -62,7 +62,7 @@ venv() {
 # The dev profile, and the local cloud along with its functions: that is what `cargo run` builds, dependencies and all,
 # so nothing but the few binaries is built for this. A profile of its own would compile three hundred crates again.
 build() {
-    local packages=(--package localstack --package identity --package ops --package outbox --package cli)
+    local packages=(--package localstack --package access --package identity --package ops --package outbox --package cli)
     cargo build --manifest-path "$root/Cargo.toml" "${packages[@]}"
     "$venvs/sam/bin/python" "$root/localstack/layout.py" "$root/template.yaml" "$(binaries)" "$state/build"
 }
@@ -149,7 +149,9 @@ aws_is_the_emulator() {
 # is not named any more keeps its value.
 deploy() {
     local parameters=("Architecture=$(architecture)" "PublicUrl=$url" MailFrom=no-reply@example.com
-        AllowedOrigins=http://localhost:3000 DeletionProtection=false RequireTls=false "Release=$(release "$@")"
+        AllowedOrigins=http://localhost:3000 DeletionProtection=false RequireTls=false
+        # Whoever tries the stack has one network: this machine's.
+        RequestsPerMinute=60000 SecretsPerMinute=0 "Release=$(release "$@")"
         "$@" "Stage=$STAGE")
     cd "$state/build"
     "$venvs/sam/bin/sam" deploy --template-file template.yaml --stack-name "$STACK" --region us-east-1 --resolve-s3 \

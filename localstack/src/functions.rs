@@ -23,7 +23,8 @@ pub struct Lambda {
 
 /// Every function, by binary.
 pub fn registry() -> BTreeMap<&'static str, Lambda> {
-    let functions: [(&str, Needs, Constructor); 5] = [
+    let functions: [(&str, Needs, Constructor); 6] = [
+        ("access", access::NEEDS, |boot| access::function(boot).boxed()),
         ("identity", identity::NEEDS, |boot| identity::function(boot).boxed()),
         ("identity-mailer", identity::MAILER_NEEDS, |boot| identity::mailer(boot).boxed()),
         ("ops", ops::NEEDS, |boot| ops::function(boot).boxed()),
@@ -43,7 +44,8 @@ pub struct HttpGroup {
 }
 
 /// Every endpoint group: what `cargo xtask sync` writes the routes and the document from.
-pub const HTTP_GROUPS: [HttpGroup; 2] = [
+pub const HTTP_GROUPS: [HttpGroup; 3] = [
+    HttpGroup { function: "AccessFunction", openapi: access::openapi },
     HttpGroup { function: "IdentityFunction", openapi: identity::openapi },
     HttpGroup { function: "OpsFunction", openapi: ops::openapi },
 ];

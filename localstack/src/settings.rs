@@ -1,5 +1,6 @@
 //! What the environment says.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -17,8 +18,10 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// `GROUNDWORK_TEMPLATE`: the template; without it `template.yaml` here, else the workspace's.
     pub template: Option<PathBuf>,
-    /// `GROUNDWORK_LIMITS`: `off` lifts the gateway's throttles, for load tests.
+    /// `GROUNDWORK_LIMITS`: `off` lifts the gateway's throttles and the functions' limits, for load tests.
     pub limits: bool,
+    /// `GROUNDWORK_PARAMETERS`: parameters of the template, like `RequestsPerMinute=600 SecretsPerMinute=30`.
+    pub parameters: Parameters,
     /// `LOG_LEVEL`: what is logged, and what functions log.
     pub log_level: LogLevel,
 }
@@ -34,6 +37,7 @@ impl Settings {
         let aws_addr = env.or("GROUNDWORK_AWS_ADDR", "127.0.0.1:4566");
         let data_dir = env.or("GROUNDWORK_DATA_DIR", ".groundwork");
         let limits: Option<Switch> = env.or("GROUNDWORK_LIMITS", "on");
+        let parameters = env.or("GROUNDWORK_PARAMETERS", "");
         let log_level = env.or("LOG_LEVEL", "info");
         let template = vars.get("GROUNDWORK_TEMPLATE").map(PathBuf::from);
         env.finish(|| {
@@ -43,9 +47,27 @@ impl Settings {
                 data_dir: data_dir?,
                 template,
                 limits: limits?.0,
+                parameters: parameters?,
                 log_level: log_level?,
             })
         })
+    }
+}
+
+/// Values for parameters of the template, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters(pub BTreeMap<String, String>);
+
+impl std::str::FromStr for Parameters {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let pairs = text.split_whitespace().map(|pair| {
+            let (name, value) =
+                pair.split_once('=').ok_or("must be written like Name=value, with spaces between")?;
+            Ok((name.to_owned(), value.to_owned()))
+        });
+        pairs.collect::<Result<_, _>>().map(Self)
     }
 }
 

@@ -73,6 +73,9 @@ pub enum StartError {
     /// A route does not fit its function.
     #[error(transparent)]
     Route(#[from] gateway::Mismatch),
+    /// `GROUNDWORK_PARAMETERS` names what the template does not have.
+    #[error("GROUNDWORK_PARAMETERS: the template has no parameter {0}")]
+    Parameter(String),
     /// The operator's account cannot be made.
     #[error("the operator's account cannot be made: {}", causes(.0))]
     Operator(BootError),
@@ -88,6 +91,7 @@ impl StartError {
             Self::Settings(_)
             | Self::Template(_)
             | Self::NoApi
+            | Self::Parameter(_)
             | Self::Trigger(_)
             | Self::Route(_)
             | Self::Function(LoadError::Unknown { .. }) => 78,
@@ -201,7 +205,16 @@ fn load_template(settings: &Settings, url: &str) -> Result<Template, StartError>
         .unwrap_or_else(|| if here.exists() { here } else { template::workspace_template() });
     let mut overrides = template::local_overrides(url);
     overrides.insert("LogLevel".to_owned(), settings.log_level.to_string());
+    if !settings.limits {
+        let lifted = ["RequestsPerMinute", "SecretsPerMinute"].map(|name| (name.to_owned(), "0".to_owned()));
+        overrides.extend(lifted);
+    }
+    overrides.extend(settings.parameters.0.clone());
     let template = Template::load(&path, &overrides)?;
+    if let Some(unknown) = settings.parameters.0.keys().find(|name| !template.parameters.contains_key(*name))
+    {
+        return Err(StartError::Parameter(unknown.clone()));
+    }
     if template.api.is_none() {
         return Err(StartError::NoApi);
     }

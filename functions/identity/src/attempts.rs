@@ -1,6 +1,6 @@
 //! Failed logins, counted in the ephemeral table: per account and client network, and per account.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use kernel::{
     Error, Result, Timestamp,
@@ -12,7 +12,7 @@ use store::{Entity, Key, Store, Stored, Table, ephemeral};
 
 use crate::{
     email::Email,
-    lockout::{self, Admission, Network, PairCounter},
+    lockout::{self, Admission, PairCounter},
     login_event::KnownDevice,
     user::User,
 };
@@ -78,9 +78,8 @@ fn account_key(account: &str) -> Key {
 
 impl Attempt {
     pub(crate) fn new(edge: &Edge, email: &Email, info: &RequestInfo) -> Self {
-        let network =
-            info.ip.map_or_else(|| "unknown".to_owned(), |ip: IpAddr| Network::from(ip).to_string());
-        Self { account: edge.pseudonym(email.as_str()), network: edge.pseudonym(&network), now: info.now }
+        let network = info.network.to_string();
+        Self { account: edge.pseudonym(email.as_str()), network, now: info.now }
     }
 
     /// The account's pseudonym.

@@ -14,7 +14,6 @@ pub mod refresh;
 pub mod session;
 pub mod signing;
 pub mod tenant;
-pub mod tenant_name;
 pub mod user;
 pub mod username;
 
@@ -30,7 +29,7 @@ mod tenants;
 mod tokens;
 mod users;
 
-use platform::{Grant, Needs};
+use platform::{Grant, Needs, api_key};
 use store::Table;
 
 pub use app::App;
@@ -44,6 +43,8 @@ pub const NEEDS: Needs = Needs {
     settings: &[
         "PUBLIC_URL",
         "ALLOWED_ORIGINS",
+        "LIMIT_PER_MINUTE",
+        "LIMIT_SECRETS_PER_MINUTE",
         "AUTH_IDP_MODE",
         "AUTH_JWKS_MAX_AGE_SECONDS",
         "AUTH_JWKS_ETAG_SALT",
@@ -63,8 +64,15 @@ pub const NEEDS: Needs = Needs {
         Grant::on_index(IDENTITY_TABLE.0, "gsi1", &["dynamodb:Query"]),
         Grant::on(
             store::ephemeral::TABLE.0,
-            &["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"],
+            &[
+                "dynamodb:GetItem",
+                "dynamodb:Query",
+                "dynamodb:PutItem",
+                "dynamodb:UpdateItem",
+                "dynamodb:DeleteItem",
+            ],
         ),
+        Grant::on(api_key::TABLE.0, &["dynamodb:GetItem"]),
         // Entries and messages are only ever added here.
         Grant::on(store::audit::TABLE.0, &["dynamodb:PutItem"]),
         Grant::on(store::outbox::TABLE.0, &["dynamodb:PutItem"]),
@@ -79,8 +87,8 @@ pub const NEEDS: Needs = Needs {
 };
 
 /// The tables this group uses.
-pub const TABLES: [Table; 4] =
-    [IDENTITY_TABLE, store::audit::TABLE, store::ephemeral::TABLE, store::outbox::TABLE];
+pub const TABLES: [Table; 5] =
+    [IDENTITY_TABLE, api_key::TABLE, store::audit::TABLE, store::ephemeral::TABLE, store::outbox::TABLE];
 
 // Every endpoint: one line is route and documentation.
 platform::endpoints! {

@@ -7,11 +7,7 @@
 //! An attempt is counted by [`admit`] before its password is looked at, in one conditional write: of a thousand
 //! parallel guesses, five are tried. [`after_failure`] then confirms it; a success deletes the counter.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    time::Duration,
-};
+use std::time::Duration;
 
 use kernel::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -163,35 +159,6 @@ fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
         .checked_pow(times)
         .and_then(|factor| first.checked_mul(factor))
         .map_or(longest, |time| time.min(longest))
-}
-
-/// Where a client comes from, as far as it can be told apart from its neighbours: an IPv4 address, or the /64 that
-/// an IPv6 subscriber is given whole (RFC 6177, RFC 8981). It is personal data, like the address it stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Network {
-    /// One address.
-    V4(Ipv4Addr),
-    /// The first address of a /64.
-    V6(Ipv6Addr),
-}
-
-impl From<IpAddr> for Network {
-    fn from(address: IpAddr) -> Self {
-        // `::ffff:a.b.c.d` is how a dual-stack socket writes an IPv4 peer (RFC 4291 §2.5.5.2).
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => Self::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
-        }
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::V4(address) => address.fmt(f),
-            Self::V6(address) => write!(f, "{address}/64"),
-        }
-    }
 }
 
 #[cfg(test)]

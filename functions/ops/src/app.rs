@@ -20,7 +20,7 @@ impl App {
     #[expect(clippy::unused_async, reason = "`endpoints!` awaits every state")]
     pub async fn new(boot: &Boot) -> Result<Self, BootError> {
         let mut env = Reader::of(&boot.vars, &crate::NEEDS);
-        let config = EdgeConfig::read(&mut env, &TABLES.map(|(_, table)| table));
+        let config = EdgeConfig::of_public(&mut env, &TABLES.map(|(_, table)| table));
         let edge = Edge::keyless(boot, env.finish(|| config)?);
         Ok(Self { readiness: Readiness::new(edge.clone()), edge })
     }

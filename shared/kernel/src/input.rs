@@ -210,6 +210,60 @@ impl<T: Input> Input for Vec<T> {
     }
 }
 
+/// A whole number within bounds, both of them included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole<const MIN: u32, const MAX: u32>(u32);
+
+impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
+    /// The number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> Input for Whole<MIN, MAX> {
+    fn read(value: &Value, at: &Pointer, faults: &mut Faults) -> Option<Self> {
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let read = number.filter(|number| (MIN..=MAX).contains(number)).map(Self);
+        if read.is_none() {
+            faults.push(at, format!("must be a whole number from {MIN} to {MAX}"));
+        }
+        read
+    }
+}
+
+/// A field of a change: absent, it stays as it is; `null` empties it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field<T> {
+    /// It stays.
+    Keep,
+    /// It is emptied.
+    Clear,
+    /// It is set.
+    Set(T),
+}
+
+impl<T> Field<T> {
+    /// What an optional value becomes.
+    pub fn apply(self, old: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => old,
+            Self::Clear => None,
+            Self::Set(new) => Some(new),
+        }
+    }
+}
+
+impl<T: Input> Input for Field<T> {
+    fn read(value: &Value, at: &Pointer, faults: &mut Faults) -> Option<Self> {
+        if value.is_null() { Some(Self::Clear) } else { T::read(value, at, faults).map(Self::Set) }
+    }
+
+    fn absent(_: &Pointer, _: &mut Faults) -> Option<Self> {
+        Some(Self::Keep)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -252,6 +306,40 @@ mod tests {
             ("/a~1b~0c", "is not a known field"),
         ];
         assert_eq!(found, expected.map(|(at, what)| (at.to_owned(), what.to_owned())));
+    }
+
+    input! {
+        #[derive(Debug, PartialEq)]
+        struct Numbers { number: Option<Whole<1, 60>>, field: Field<Whole<1, 60>> }
+    }
+
+    #[test]
+    fn numbers_are_whole_and_within_bounds() {
+        for (value, read) in [
+            (json!(1), Some(1)),
+            (json!(60), Some(60)),
+            (json!(0), None),
+            (json!(61), None),
+            (json!(-1), None),
+            (json!(1.5), None),
+            (json!(1e30), None),
+            (json!("1"), None),
+        ] {
+            let parsed = parse::<Numbers>(&json!({ "number": value })).ok();
+            assert_eq!(parsed.and_then(|parsed| parsed.number).map(Whole::get), read, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_absent_is_not_one_that_is_null() {
+        for (body, field, then) in [
+            (json!({}), Field::Keep, Some(Whole(7))),
+            (json!({"field": null}), Field::Clear, None),
+            (json!({"field": 2}), Field::Set(Whole(2)), Some(Whole(2))),
+        ] {
+            let read: Numbers = parse(&body).unwrap();
+            assert_eq!((read.field, read.field.apply(Some(Whole(7)))), (field, then), "{body}");
+        }
     }
 
     #[test]

@@ -5,11 +5,15 @@
 
 #![warn(missing_docs)]
 
+pub mod api_key;
 pub mod claims;
+pub mod display_name;
 pub mod error;
 pub mod id;
 pub mod input;
 pub mod json;
+pub mod limit;
+pub mod network;
 pub mod page;
 pub mod permission;
 pub mod principal;
@@ -17,8 +21,11 @@ pub mod redact;
 pub mod revocation;
 pub mod time;
 
+pub use display_name::DisplayName;
 pub use error::{Error, Fault, Result};
 pub use input::{Input, Pointer};
+pub use limit::{Quota, Rate};
+pub use network::Network;
 pub use page::{Limit, Page, Sort};
 pub use permission::{Permission, Permit};
 pub use principal::{Principal, PrincipalKind, Role};

@@ -1,8 +1,11 @@
-//! The one table of permissions: each route names one, each role is granted some.
+//! The one table of permissions: each route names one, each role is granted some, and each says by which ways a caller
+//! may come to use it.
 
 use std::{fmt, str::FromStr};
 
-use crate::Role;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{Role, principal::Way};
 
 /// A permission as a type: `Allowed<P>` in a handler's signature is how a route names its permission.
 pub trait Permit: Send + Sync + 'static {
@@ -11,7 +14,7 @@ pub trait Permit: Send + Sync + 'static {
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident = $text:literal => $roles:expr),* $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident = $text:literal => $roles:expr, $ways:expr;)*) => {
         /// What a principal may be allowed to do.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Permission { $($(#[$doc])* $name),* }
@@ -28,6 +31,11 @@ macro_rules! permissions {
             const fn roles(self) -> &'static [Role] {
                 match self { $(Self::$name => $roles),* }
             }
+
+            /// The ways by which a caller may come who uses it.
+            pub const fn ways(self) -> &'static [Way] {
+                match self { $(Self::$name => $ways),* }
+            }
         }
 
         $($(#[$doc])* #[derive(Clone, Copy, Debug)] pub struct $name;
@@ -39,31 +47,48 @@ const EVERY_ROLE: &[Role] = &Role::ALL;
 const ADMINS: &[Role] = &[Role::Admin, Role::Owner, Role::Operator];
 const OPERATORS: &[Role] = &[Role::Operator];
 
+/// What is about the caller's own account, which only people have.
+const PEOPLE: &[Way] = &[Way::Bearer, Way::Cookie];
+const EVERY_ACCOUNT: &[Way] = &[Way::Bearer, Way::Cookie, Way::ApiKey, Way::ServiceToken];
+/// What is done under `/admin`.
+const ADMINISTRATION: &[Way] = &[Way::Bearer, Way::Cookie, Way::Basic];
+
 permissions! {
+    /// See who one is.
+    PrincipalRead = "principal:read" => EVERY_ROLE, EVERY_ACCOUNT;
     /// See one's own account, tenants and sessions.
-    ProfileRead = "profile:read" => EVERY_ROLE,
+    ProfileRead = "profile:read" => EVERY_ROLE, PEOPLE;
     /// Change or erase one's own account; end one's sessions.
-    ProfileWrite = "profile:write" => EVERY_ROLE,
+    ProfileWrite = "profile:write" => EVERY_ROLE, PEOPLE;
     /// See the accounts of the tenant's members; for operators, of everyone.
-    UsersRead = "users:read" => ADMINS,
+    UsersRead = "users:read" => ADMINS, EVERY_ACCOUNT;
     /// Suspend, reinstate or rename any account.
-    UsersWrite = "users:write" => OPERATORS,
+    UsersWrite = "users:write" => OPERATORS, EVERY_ACCOUNT;
     /// See the tenant.
-    TenantsRead = "tenants:read" => EVERY_ROLE,
+    TenantsRead = "tenants:read" => EVERY_ROLE, EVERY_ACCOUNT;
     /// Make a new tenant, of which one becomes the owner.
-    TenantsCreate = "tenants:create" => EVERY_ROLE,
+    TenantsCreate = "tenants:create" => EVERY_ROLE, PEOPLE;
     /// Change the tenant.
-    TenantsWrite = "tenants:write" => ADMINS,
+    TenantsWrite = "tenants:write" => ADMINS, EVERY_ACCOUNT;
     /// See who belongs to the tenant.
-    MembersRead = "members:read" => EVERY_ROLE,
+    MembersRead = "members:read" => EVERY_ROLE, EVERY_ACCOUNT;
     /// Add, change and remove members.
-    MembersWrite = "members:write" => ADMINS,
+    MembersWrite = "members:write" => ADMINS, EVERY_ACCOUNT;
+    /// See API keys and how they are used.
+    ApiKeysRead = "api_keys:read" => OPERATORS, ADMINISTRATION;
+    /// Make, change, rotate and delete API keys.
+    ApiKeysWrite = "api_keys:write" => OPERATORS, ADMINISTRATION;
 }
 
 impl Permission {
     /// Whether the table grants it to a role. What the table does not say is denied.
     pub fn granted_to(self, role: Role) -> bool {
         self.roles().contains(&role)
+    }
+
+    /// Whether a caller who came by this way may use it.
+    pub fn open_to(self, way: Way) -> bool {
+        self.ways().contains(&way)
     }
 }
 
@@ -83,6 +108,21 @@ impl FromStr for Permission {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL.iter().copied().find(|permission| permission.name() == text).ok_or(ParsePermissionError)
+    }
+}
+
+crate::text_input!(Permission);
+
+impl Serialize for Permission {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Permission {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        name.parse().map_err(de::Error::custom)
     }
 }
 

@@ -75,6 +75,8 @@ pub enum PrincipalKind {
     ServiceAccount,
     /// An API key.
     ApiKey,
+    /// Whoever holds the admin secret.
+    Administrator,
     /// The platform itself: first start, workers, sweepers.
     System,
     /// Nobody yet: registration, password reset.
@@ -88,8 +90,51 @@ impl PrincipalKind {
             Self::User => "user",
             Self::ServiceAccount => "service_account",
             Self::ApiKey => "api_key",
+            Self::Administrator => "administrator",
             Self::System => "system",
             Self::Anonymous => "anonymous",
+        }
+    }
+}
+
+/// A way in: what a caller shows to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// A person's access token in `Authorization: Bearer` (RFC 6750).
+    Bearer,
+    /// The same token in a browser's cookie, with the CSRF token beside it on unsafe methods.
+    Cookie,
+    /// An API key in `X-Api-Key`.
+    ApiKey,
+    /// A service account's access token in `Authorization: Bearer`.
+    ServiceToken,
+    /// The admin secret in `Authorization: Basic` (RFC 7617).
+    Basic,
+}
+
+impl Way {
+    /// Every way.
+    pub const ALL: [Self; 5] = [Self::Bearer, Self::Cookie, Self::ApiKey, Self::ServiceToken, Self::Basic];
+
+    /// The way in words that fit behind "with".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "an access token",
+            Self::Cookie => "a cookie session",
+            Self::ApiKey => "an API key",
+            Self::ServiceToken => "a service account's token",
+            Self::Basic => "the admin secret",
+        }
+    }
+
+    /// Its name among the document's security schemes (OpenAPI 3.1 §4.8.27).
+    pub const fn scheme(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+            Self::Cookie => "cookie",
+            Self::ApiKey => "api_key",
+            Self::ServiceToken => "service_token",
+            Self::Basic => "basic",
         }
     }
 }

@@ -89,6 +89,8 @@ impl fmt::Display for Timestamp {
 #[error("must be an RFC 3339 date and time, like 2026-01-31T12:00:00Z")]
 pub struct ParseTimestampError;
 
+crate::text_input!(Timestamp);
+
 impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 

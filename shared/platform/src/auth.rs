@@ -1,27 +1,32 @@
-//! Who is asking: the one place where a request becomes a [`Principal`].
+//! Who is asking: the one place where a request becomes a [`Principal`], and is counted.
 
-use std::{
-    marker::PhantomData,
-    sync::{PoisonError, RwLock},
-    time::Duration,
-};
+mod credential;
+mod revocations;
+
+use std::marker::PhantomData;
 
 use axum::{
-    extract::{FromRef, FromRequestParts},
-    http::{HeaderMap, Method, header, request::Parts},
+    extract::{FromRef, FromRequestParts, MatchedPath},
+    http::{HeaderMap, Method, request::Parts},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use kernel::{
-    Error, Permit, Principal, PrincipalKind, Role, Timestamp,
-    claims::{ACCESS_TOKEN_LIFETIME, AccessClaims, CLOCK_SKEW},
+    Error, Permission, Permit, Principal, PrincipalKind, Role, Timestamp,
     id::{Id as _, SessionId, TenantId},
-    principal::Scopes,
-    revocation::Revocations,
+    principal::{Scopes, Way},
 };
 use ring::hmac;
-use store::{Actor, Store};
+use store::Actor;
 
-use crate::{Edge, Problem, Result, cookie, http::RequestInfo, keys::TokenError};
+use self::credential::Credential;
+pub(crate) use self::revocations::RevocationCache;
+use crate::{
+    Edge, Problem, Result,
+    api_key::ApiKey,
+    http::RequestInfo,
+    keys::TokenError,
+    limiter::{Ask, Failure},
+};
 
 /// The header that carries the CSRF token.
 pub const CSRF_HEADER: &str = "x-csrf-token";
@@ -65,8 +70,15 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let edge = Edge::from_ref(state);
         let info = RequestInfo::of(parts)?;
-        let principal = authenticate(&edge, parts, info.now).await?;
+        let caller = Caller::find(&edge, parts, &info, P::PERMISSION).await?;
+        let Caller { principal, way, ask } = caller;
         tracing::Span::current().record("tenant", tracing::field::display(principal.tenant_id));
+        tracing::Span::current().record("principal", tracing::field::display(principal.id));
+        count(&edge, &info, ask).await?;
+        if !P::PERMISSION.open_to(way) {
+            let detail = format!("{} cannot be used with {}", P::PERMISSION, way.name());
+            return Err(Error::Forbidden(detail.into()).into());
+        }
         if !principal.may(P::PERMISSION) {
             return Err(Error::Forbidden(format!("this needs {}", P::PERMISSION).into()).into());
         }
@@ -75,7 +87,8 @@ where
     }
 }
 
-/// A caller nobody knows: for the committed list of public routes.
+/// A caller nobody knows, who is not counted: for documents, keys and probes, which whoever runs caches and monitors
+/// asks for often. On the committed list of public routes.
 #[derive(Debug)]
 pub struct Public {
     /// An anonymous actor.
@@ -93,6 +106,79 @@ impl<S: Send + Sync> FromRequestParts<S> for Public {
     }
 }
 
+/// A caller nobody knows, counted by its network. On the committed list of public routes.
+#[derive(Debug)]
+pub struct Visitor {
+    /// An anonymous actor.
+    pub actor: Actor,
+    /// The request.
+    pub info: RequestInfo,
+}
+
+impl<S> FromRequestParts<S> for Visitor
+where
+    S: Send + Sync,
+    Edge: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let edge = Edge::from_ref(state);
+        let info = RequestInfo::of(parts)?;
+        let ask = edge.limiter().of_all(format!("network#{}", info.network), on_failure(&parts.method));
+        count(&edge, &info, ask).await?;
+        Ok(Self { actor: info.actor(anonymous()), info })
+    }
+}
+
+/// A caller nobody knows on a route that takes a password or another secret: few attempts per network, and longer
+/// waits for whoever goes on. On the committed list of public routes.
+#[derive(Debug)]
+pub struct Guarded {
+    /// An anonymous actor.
+    pub actor: Actor,
+    /// The request.
+    pub info: RequestInfo,
+}
+
+impl<S> FromRequestParts<S> for Guarded
+where
+    S: Send + Sync,
+    Edge: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let edge = Edge::from_ref(state);
+        let info = RequestInfo::of(parts)?;
+        let route = parts.extensions.get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+        count(&edge, &info, edge.limiter().of_secrets(attempts_at(route, &info))).await?;
+        Ok(Self { actor: info.actor(anonymous()), info })
+    }
+}
+
+/// The name under which a network's attempts at something are counted.
+fn attempts_at(what: &str, info: &RequestInfo) -> String {
+    format!("attempts#{what}#{}", info.network)
+}
+
+/// A read may pass when nobody can count it.
+fn on_failure(method: &Method) -> Failure {
+    if is_unsafe(method) { Failure::Closed } else { Failure::Open }
+}
+
+/// Counts a request, and notes what is left for its answer.
+async fn count(edge: &Edge, info: &RequestInfo, ask: Option<Ask>) -> Result<(), Error> {
+    let Some(ask) = ask else {
+        return Ok(());
+    };
+    let verdict = edge.limiter().decide(edge.store(), &ask, info.now).await?;
+    if let Some(quota) = verdict.quota() {
+        info.quota.set(quota);
+    }
+    verdict.pass()
+}
+
 /// The principal of a request without credentials: no tenant, no scopes.
 pub fn anonymous() -> Principal {
     nobody(PrincipalKind::Anonymous)
@@ -101,6 +187,11 @@ pub fn anonymous() -> Principal {
 /// The principal of what the platform does by itself.
 pub fn system() -> Principal {
     nobody(PrincipalKind::System)
+}
+
+/// The principal of whoever holds the admin secret.
+fn administrator() -> Principal {
+    Principal { role: Role::Operator, scopes: Scopes::Full, ..nobody(PrincipalKind::Administrator) }
 }
 
 fn nobody(kind: PrincipalKind) -> Principal {
@@ -114,42 +205,81 @@ fn nobody(kind: PrincipalKind) -> Principal {
     }
 }
 
-/// Where a credential was found: a cookie is sent by the browser unasked, so it needs the CSRF token beside it.
-enum Credential<'a> {
-    Bearer(&'a str),
-    Cookie(&'a str),
+/// Who asks, how it came in, and how it is counted.
+struct Caller {
+    principal: Principal,
+    way: Way,
+    ask: Option<Ask>,
 }
 
-async fn authenticate(edge: &Edge, parts: &Parts, now: Timestamp) -> Result<Principal> {
-    let (token, is_cookie) = match credential(&parts.headers)? {
-        Credential::Bearer(token) => (token, false),
-        Credential::Cookie(token) => (token, true),
-    };
-    let claims = edge.verifier().verify(token, now).await.map_err(refuse)?;
-    if is_cookie && is_unsafe(&parts.method) {
-        check_csrf(edge, &parts.headers, claims.sid)?;
-    }
-    if edge.revocations().refuse(edge.store(), &claims, now).await? {
-        return Err(Error::Unauthenticated("the session has ended; log in again".into()).into());
-    }
-    Ok(claims.principal())
-}
-
-fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Error> {
-    if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let bearer = value.to_str().ok().and_then(|value| value.split_once(' '));
-        return match bearer {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                Ok(Credential::Bearer(token.trim()))
+impl Caller {
+    /// # Errors
+    /// [`Error::Unauthenticated`] without a credential that is right, [`Error::Forbidden`] for one that may not be used
+    /// here, [`Error::TooManyRequests`] for a network that keeps trying.
+    async fn find(
+        edge: &Edge,
+        parts: &Parts,
+        info: &RequestInfo,
+        permission: Permission,
+    ) -> Result<Self, Problem> {
+        let takes_basic = permission.open_to(Way::Basic);
+        match credential::read(&parts.headers, takes_basic)? {
+            Credential::Bearer(token) => Self::with_token(edge, parts, info, token, Way::Bearer).await,
+            Credential::Cookie(token) => Self::with_token(edge, parts, info, token, Way::Cookie).await,
+            Credential::ApiKey(key) => {
+                let admitted = edge.api_keys().admit(edge.store(), &key, info.ip, info.now).await;
+                let (principal, rate) = known_or_counted(edge, info, "api_key", admitted).await?;
+                let subject = ApiKey::subject(key.id());
+                let ask = edge.limiter().of_key(subject, rate, on_failure(&parts.method));
+                Ok(Self { principal, way: Way::ApiKey, ask })
             }
-            _ => Err(Error::Unauthenticated("send `Authorization: Bearer <access token>`".into())),
-        };
+            Credential::Basic(secret) => {
+                let admin = edge.admin_secret().ok_or_else(|| credential::missing(false))?;
+                if !admin.remembers(&secret, info.now).await? {
+                    count(edge, info, edge.limiter().of_secrets(attempts_at("admin", info))).await?;
+                    if !admin.verify(&secret, info.now).await? {
+                        return Err(Error::Unauthenticated("the admin secret is wrong".into()).into());
+                    }
+                }
+                let ask = edge.limiter().of_all(format!("admin#{}", info.network), on_failure(&parts.method));
+                Ok(Self { principal: administrator(), way: Way::Basic, ask })
+            }
+        }
     }
-    cookie::read(headers, cookie::ACCESS).map(Credential::Cookie).ok_or_else(|| {
-        Error::Unauthenticated(
-            "send `Authorization: Bearer <access token>`, or log in for a cookie session".into(),
-        )
-    })
+
+    /// By an access token. A cookie is sent by the browser unasked, so it needs the CSRF token beside it.
+    async fn with_token(
+        edge: &Edge,
+        parts: &Parts,
+        info: &RequestInfo,
+        token: &str,
+        way: Way,
+    ) -> Result<Self, Problem> {
+        let claims = edge.verifier().verify(token, info.now).await.map_err(refuse)?;
+        if way == Way::Cookie && is_unsafe(&parts.method) {
+            check_csrf(edge, &parts.headers, claims.sid)?;
+        }
+        if edge.revocations().refuse(edge.store(), &claims, info.now).await? {
+            return Err(Error::Unauthenticated("the session has ended; log in again".into()).into());
+        }
+        let principal = claims.principal();
+        let name = format!("{}#{}", principal.kind.name(), principal.id);
+        let ask = edge.limiter().of_all(name, on_failure(&parts.method));
+        Ok(Self { principal, way, ask })
+    }
+}
+
+/// Counts credentials that are of the right form and nobody's: a network that tries them has to wait, longer each time.
+async fn known_or_counted<T>(
+    edge: &Edge,
+    info: &RequestInfo,
+    what: &str,
+    known: Result<T, Error>,
+) -> Result<T, Error> {
+    if let Err(Error::Unauthenticated(_)) = &known {
+        count(edge, info, edge.limiter().of_secrets(attempts_at(what, info))).await?;
+    }
+    known
 }
 
 fn refuse(error: TokenError) -> Problem {
@@ -190,56 +320,5 @@ pub fn check_csrf(edge: &Edge, headers: &HeaderMap, session: SessionId) -> Resul
         Err(Error::Forbidden(
             "a cookie session sends its CSRF token (GET /api/v1/auth/csrf) as X-CSRF-Token".into(),
         ))
-    }
-}
-
-/// The revocations, read at most once in 5 s.
-#[derive(Debug, Default)]
-pub(crate) struct RevocationCache {
-    known: RwLock<Known>,
-    reading: tokio::sync::Mutex<()>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    revocations: Revocations,
-    read_at: Option<Timestamp>,
-}
-
-/// How long the revocations that were read are good for.
-const READ_EVERY: Duration = Duration::from_secs(5);
-
-impl RevocationCache {
-    async fn refuse(&self, store: &Store, claims: &AccessClaims, now: Timestamp) -> Result<bool, Error> {
-        if !self.is_fresh(now) {
-            let _reading = self.reading.lock().await;
-            // Whoever waited for the lock finds the work done.
-            if !self.is_fresh(now) {
-                self.read(store, now).await?;
-            }
-        }
-        Ok(self.known().revocations.refuse(claims))
-    }
-
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        self.known().read_at.is_some_and(|read_at| now.since(read_at) < READ_EVERY)
-    }
-
-    async fn read(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
-        let oldest = now - ACCESS_TOKEN_LIFETIME - CLOCK_SKEW;
-        // Clocks of the writers may be apart: the last stretch is read again.
-        let since = self.known().read_at.map_or(oldest, |read_at| read_at - CLOCK_SKEW);
-        let found = store.revocations_since(since).await?;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        for revocation in found {
-            known.revocations.insert(revocation.subject, revocation.at);
-        }
-        known.revocations.prune(oldest);
-        known.read_at = Some(now);
-        Ok(())
-    }
-
-    fn known(&self) -> std::sync::RwLockReadGuard<'_, Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

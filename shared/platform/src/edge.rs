@@ -9,11 +9,15 @@ use store::{SealingKey, Store, Table};
 
 use crate::{
     Boot, BootError, Clock,
+    admin_secret::AdminSecret,
+    api_key::{ApiKeys, ApiSecretKeys},
     auth::RevocationCache,
     config::Reader,
     ids,
+    kept::Kept,
     keyring::{AppKeys, KEY_BYTES},
     keys::Verifier,
+    limiter::{Limiter, Rates},
     secrets::Secrets,
 };
 
@@ -36,6 +40,9 @@ struct Inner {
     config: EdgeConfig,
     verifier: Verifier,
     revocations: RevocationCache,
+    api_keys: ApiKeys,
+    admin_secret: Option<AdminSecret>,
+    limiter: Limiter,
     pseudonym_key: hmac::Key,
     csrf_key: hmac::Key,
 }
@@ -73,6 +80,10 @@ pub struct EdgeConfig {
     pub verification_keys_secret: String,
     /// `APP_KEYS_SECRET`: the secret with the symmetric keys.
     pub app_keys_secret: String,
+    /// `ADMIN_SECRET`: the secret with the hash of what opens `/admin`, in the function that serves it.
+    pub admin_secret: Option<String>,
+    /// How often callers may ask.
+    pub rates: Rates,
     /// The physical name of each table.
     pub tables: HashMap<Table, String>,
 }
@@ -130,8 +141,16 @@ impl FromStr for Origins {
 }
 
 impl EdgeConfig {
-    /// Reads the configuration of a function that uses `tables`. `None` when a fault was noted.
+    /// Reads the configuration of a function that knows its callers and uses `tables`. `None` when a fault was noted.
     pub fn read(env: &mut Reader<'_>, tables: &[Table]) -> Option<Self> {
+        let rates = Rates::read(env);
+        let config = Self::of_public(env, tables);
+        Some(Self { rates: rates?, ..config? })
+    }
+
+    /// Reads the configuration of a function that everybody may call as often as they like. `None` when a fault was
+    /// noted.
+    pub fn of_public(env: &mut Reader<'_>, tables: &[Table]) -> Option<Self> {
         // All are read before the first missing one ends it.
         let public_url = env.required("PUBLIC_URL");
         let allowed_origins = env.or("ALLOWED_ORIGINS", "");
@@ -143,6 +162,8 @@ impl EdgeConfig {
             allowed_origins: allowed_origins?,
             verification_keys_secret: verification_keys_secret?,
             app_keys_secret: app_keys_secret?,
+            admin_secret: None,
+            rates: Rates::none(),
             tables: tables?,
         })
     }
@@ -184,6 +205,9 @@ impl Edge {
             store: store.with_sealing_key(SealingKey::new(&keys.sealing)),
             verifier,
             revocations: RevocationCache::default(),
+            api_keys: ApiKeys::new(Kept::new(&secrets, &config.app_keys_secret)),
+            admin_secret: config.admin_secret.clone().map(|id| AdminSecret::new(secrets.clone(), id)),
+            limiter: Limiter::new(config.rates),
             pseudonym_key: hmac::Key::new(hmac::HMAC_SHA256, &keys.pseudonyms),
             csrf_key: hmac::Key::new(hmac::HMAC_SHA256, &keys.csrf),
             secrets,
@@ -221,6 +245,23 @@ impl Edge {
     /// Verifies access tokens.
     pub fn verifier(&self) -> &Verifier {
         &self.0.verifier
+    }
+
+    /// What the secrets of API keys are hashed with.
+    pub fn api_secret_keys(&self) -> &Kept<ApiSecretKeys> {
+        self.0.api_keys.secret_keys()
+    }
+
+    pub(crate) fn api_keys(&self) -> &ApiKeys {
+        &self.0.api_keys
+    }
+
+    pub(crate) fn admin_secret(&self) -> Option<&AdminSecret> {
+        self.0.admin_secret.as_ref()
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.0.limiter
     }
 
     pub(crate) fn revocations(&self) -> &RevocationCache {

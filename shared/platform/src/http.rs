@@ -1,6 +1,10 @@
 //! What surrounds every handler: request ids, logging, problems, CORS, security headers, panics.
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     Router,
@@ -10,12 +14,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::FutureExt as _;
-use kernel::{Error, Principal, Timestamp};
+use kernel::{Error, Network, Principal, Quota, Timestamp};
 use lambda_http::request::RequestContext;
 use store::{Actor, Capacity, idempotency::ClaimSlot};
 use tracing::Instrument as _;
 
-use crate::{Edge, Problem, Result, problem, telemetry::causes};
+use crate::{Edge, Problem, Result, limiter, problem, telemetry::causes};
 
 /// The header that carries the request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,12 +44,30 @@ pub struct RequestInfo {
     pub ip: Option<IpAddr>,
     /// A pseudonym of that address.
     pub client: Arc<str>,
+    /// A pseudonym of its network: what a subscriber has of addresses.
+    pub network: Arc<str>,
     /// The client's `User-Agent`, cut to 256 characters.
     pub user_agent: Arc<str>,
     /// When it came.
     pub now: Timestamp,
     /// Where its idempotency claim is kept.
     pub claim: ClaimSlot,
+    /// Where it is noted what the caller has left.
+    pub(crate) quota: QuotaSlot,
+}
+
+/// Holds what a caller has left, once that is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct QuotaSlot(Arc<Mutex<Option<Quota>>>);
+
+impl QuotaSlot {
+    pub(crate) fn set(&self, quota: Quota) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(quota);
+    }
+
+    fn get(&self) -> Option<Quota> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl RequestInfo {
@@ -64,13 +86,16 @@ impl RequestInfo {
             .unwrap_or_else(|| kernel::id::uuid_v7(now, crate::ids::random()).to_string());
         let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         let client = ip.map_or_else(|| "unknown".to_owned(), |ip: IpAddr| edge.pseudonym(&ip.to_string()));
+        let network = ip.map_or_else(|| "unknown".to_owned(), |ip| Network::from(ip).to_string());
         Self {
             request_id: request_id.into(),
             ip,
             client: client.into(),
+            network: edge.pseudonym(&network).into(),
             user_agent: user_agent.unwrap_or_default().chars().take(256).collect::<String>().into(),
             now,
             claim: ClaimSlot::default(),
+            quota: QuotaSlot::default(),
         }
     }
 
@@ -125,6 +150,7 @@ async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> 
         method = %request.method(),
         route,
         tenant = tracing::field::Empty,
+        principal = tracing::field::Empty,
     );
     request.extensions_mut().insert(info.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -136,6 +162,9 @@ async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> 
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&info.request_id) {
         headers.insert(REQUEST_ID, id);
+    }
+    if let Some(quota) = info.quota.get() {
+        limiter::tell(quota, headers);
     }
     secure(headers);
     // Tests hold routes to their budget by it.

@@ -7,6 +7,9 @@
 
 #![warn(missing_docs)]
 
+pub mod admin_secret;
+pub mod api_key;
+pub mod argon2id;
 pub mod auth;
 pub mod boot;
 pub mod clock;
@@ -21,6 +24,7 @@ pub mod jwt;
 pub mod kept;
 pub mod keyring;
 pub mod keys;
+pub mod limiter;
 pub mod mail;
 pub mod needs;
 pub mod openapi;
@@ -30,7 +34,7 @@ pub mod respond;
 pub mod secrets;
 pub mod telemetry;
 
-pub use auth::{Allowed, Public};
+pub use auth::{Allowed, Guarded, Public, Visitor};
 pub use boot::{Boot, BootError};
 pub use clock::Clock;
 pub use edge::Edge;

@@ -4,6 +4,7 @@ mod answers;
 
 use std::collections::BTreeMap;
 
+use kernel::{Permission, principal::Way};
 use serde_json::{Value, json};
 use utoipa::{
     PartialSchema as _,
@@ -82,13 +83,8 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
     let components = api.components.get_or_insert_with(Components::new);
     components.schemas.insert("ProblemDocument".to_owned(), ProblemDocument::schema());
     components.schemas.insert("FaultDocument".to_owned(), FaultDocument::schema());
-    components.security_schemes.extend([
-        ("bearer".to_owned(), RefOr::T(SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))),
-        (
-            "cookie".to_owned(),
-            RefOr::T(SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(cookie::ACCESS)))),
-        ),
-    ]);
+    let schemes = Way::ALL.map(|way| (way.scheme().to_owned(), RefOr::T(security_scheme(way))));
+    components.security_schemes.extend(schemes);
     answers::declare(components);
     exemplify_pages(components);
     for item in api.paths.paths.values_mut() {
@@ -164,10 +160,20 @@ fn complete_operation(operation: &mut Operation) {
         }
     }
     if !is_public {
-        operation.security = Some(vec![
-            SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []),
-            SecurityRequirement::new::<_, [&str; 0], &str>("cookie", []),
-        ]);
+        let permission = permission(operation).and_then(|name| name.parse::<Permission>().ok());
+        let ways = permission.into_iter().flat_map(Permission::ways);
+        let requirement = |way: &Way| SecurityRequirement::new::<_, [&str; 0], &str>(way.scheme(), []);
+        operation.security = Some(ways.map(requirement).collect());
+    }
+}
+
+fn security_scheme(way: Way) -> SecurityScheme {
+    let http = |scheme| SecurityScheme::Http(Http::new(scheme));
+    match way {
+        Way::Bearer | Way::ServiceToken => http(HttpAuthScheme::Bearer),
+        Way::Cookie => SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(cookie::ACCESS))),
+        Way::ApiKey => SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key"))),
+        Way::Basic => http(HttpAuthScheme::Basic),
     }
 }
 

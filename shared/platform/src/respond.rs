@@ -148,16 +148,28 @@ impl Conditional {
         self.answer_with(to_json(view)?, "application/json")
     }
 
+    /// The same for a representation that holds more than its `tagged` part, on which alone a change depends: when
+    /// it was last used, say.
+    ///
+    /// # Errors
+    /// When it cannot be serialised.
+    pub fn answer_tagged(&self, view: &impl Serialize, tagged: &impl Serialize) -> Result<Response> {
+        self.answer_as(&etag("", &to_json(tagged)?), to_json(view)?, "application/json")
+    }
+
     /// The same for a body that is already written.
     ///
     /// # Errors
     /// When the tag cannot be written.
     pub fn answer_with(&self, body: Vec<u8>, content_type: &'static str) -> Result<Response> {
-        let tag = etag("", &body);
-        let is_known = self.is_read && self.knows(&tag);
+        self.answer_as(&etag("", &body), body, content_type)
+    }
+
+    fn answer_as(&self, tag: &str, body: Vec<u8>, content_type: &'static str) -> Result<Response> {
+        let is_known = self.is_read && self.knows(tag);
         // An entity is the caller's own: caches must ask again.
         let private = HeaderValue::from_static("private, no-cache");
-        let headers = [(header::ETAG, header_value(&tag)?), (header::CACHE_CONTROL, private)];
+        let headers = [(header::ETAG, header_value(tag)?), (header::CACHE_CONTROL, private)];
         Ok(unless_known(is_known, headers, content_type, body))
     }
 

@@ -141,7 +141,7 @@ impl Store {
         Err(Error::unavailable("read items", "the table kept leaving some unread"))
     }
 
-    async fn fetch(&self, table: Table, key: &Key, is_consistent: bool) -> Result<Option<Item>> {
+    pub(crate) async fn fetch(&self, table: Table, key: &Key, is_consistent: bool) -> Result<Option<Item>> {
         let answer = self
             .client
             .get_item()

@@ -22,7 +22,11 @@ pub struct Lab {
     cloud: Cloud,
     template: std::sync::Arc<Template>,
     clock: Clock,
+    has_limits: bool,
 }
+
+/// The settings that limit callers.
+const LIMITS: [&str; 2] = ["LIMIT_PER_MINUTE", "LIMIT_SECRETS_PER_MINUTE"];
 
 impl Default for Lab {
     fn default() -> Self {
@@ -40,7 +44,14 @@ impl Lab {
         platform::telemetry::init(LogLevel::ERROR);
         let template = Template::of_workspace().unwrap_or_else(|error| panic!("template.yaml: {error}"));
         let cloud = Cloud::memory(&template).unwrap_or_else(|error| panic!("the embedded cloud: {error}"));
-        Self { cloud, template: template.into(), clock: Clock::manual(START) }
+        Self { cloud, template: template.into(), clock: Clock::manual(START), has_limits: false }
+    }
+
+    /// The same cloud, whose functions limit their callers from now on. Elsewhere they do not: a test asks often, and
+    /// its clock stands still.
+    #[must_use]
+    pub fn limited(self) -> Self {
+        Self { has_limits: true, ..self }
     }
 
     /// The cloud itself: its mail, its calls, its queues.
@@ -65,8 +76,13 @@ impl Lab {
     /// When the template has no such function.
     pub fn boot(&self, binary: &str) -> Boot {
         let function = self.function(binary);
+        let mut variables = function.environment.clone();
+        if !self.has_limits {
+            let limits = variables.iter_mut().filter(|(name, _)| LIMITS.contains(&name.as_str()));
+            limits.for_each(|(_, limit)| "0".clone_into(limit));
+        }
         Boot {
-            vars: function.environment.clone().into_iter().collect(),
+            vars: variables.into_iter().collect(),
             aws: self.cloud.sdk_config_of(function),
             clock: self.clock.clone(),
         }

@@ -3,8 +3,11 @@
 #![warn(missing_docs)]
 
 mod app;
+mod issuer;
 mod request;
+pub mod rows;
 
 pub use app::{App, Lab, START};
 pub use cloud::{Cloud, Effect, InjectedFault, Service};
+pub use issuer::Issuer;
 pub use request::{Answer, Call};

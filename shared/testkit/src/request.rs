@@ -43,6 +43,12 @@ impl Call {
         self.header("authorization", format!("Bearer {token}"))
     }
 
+    /// Sends an API key.
+    #[must_use]
+    pub fn api_key(self, key: &str) -> Self {
+        self.header("x-api-key", key)
+    }
+
     /// Comes from this address.
     #[must_use]
     pub fn ip(mut self, ip: &str) -> Self {

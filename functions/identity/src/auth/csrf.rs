@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::HeaderMap};
 use kernel::{Error, id::SessionId, permission::ProfileRead};
-use platform::{Allowed, Public, Result, View, auth, cookie};
+use platform::{Allowed, Result, View, Visitor, auth, cookie};
 use serde::Serialize;
 
 use super::refresh;
@@ -31,23 +31,23 @@ pub(crate) struct CsrfView {
 )]
 pub(crate) async fn csrf(
     State(app): State<App>,
-    public: Public,
+    visitor: Visitor,
     allowed: Result<Allowed<ProfileRead>>,
     headers: HeaderMap,
 ) -> Result<View<CsrfView>> {
     let session = match allowed.ok().and_then(|allowed| allowed.principal().session_id) {
         Some(session) => session,
-        None => of_refresh_cookie(&app, &public, &headers).await?,
+        None => of_refresh_cookie(&app, &visitor, &headers).await?,
     };
     Ok(View(CsrfView { csrf_token: auth::csrf_token(&app.edge, session) }))
 }
 
 /// The living session of the refresh cookie.
-async fn of_refresh_cookie(app: &App, public: &Public, headers: &HeaderMap) -> Result<SessionId, Error> {
+async fn of_refresh_cookie(app: &App, visitor: &Visitor, headers: &HeaderMap) -> Result<SessionId, Error> {
     let text = cookie::read(headers, cookie::REFRESH).ok_or_else(refresh::over)?;
     let token = refresh::parse(app, text).await?;
     let session = refresh::read(app, &token).await?;
     let user = user::store::require(app.edge.store(), session.user_id).await?;
     user.require_active()?;
-    if session.is_alive(&user, public.info.now) { Ok(session.id()) } else { Err(refresh::over()) }
+    if session.is_alive(&user, visitor.info.now) { Ok(session.id()) } else { Err(refresh::over()) }
 }

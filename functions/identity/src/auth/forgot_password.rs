@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use kernel::Error;
-use platform::{Json, Public, Result, ids};
+use platform::{Guarded, Json, Result, ids};
 use store::Change;
 
 use crate::{
@@ -36,11 +36,11 @@ kernel::input! {
 )]
 pub(crate) async fn forgot_password(
     State(app): State<App>,
-    public: Public,
+    visitor: Guarded,
     Json(input): Json<ForgotPassword>,
 ) -> Result<StatusCode> {
     app.require_password_login()?;
-    let now = public.info.now;
+    let now = visitor.info.now;
     let store = app.edge.store();
     match attempts::spend_mail(&app.edge, &input.email, now).await {
         // Said aloud, it would tell that somebody else has asked.
@@ -64,6 +64,6 @@ pub(crate) async fn forgot_password(
         change = change.in_tenant(user.personal_tenant_id);
     }
     let change = mail_token::store::send(change, &token);
-    store.commit(&public.actor, change).await?;
+    store.commit(&visitor.actor, change).await?;
     Ok(StatusCode::ACCEPTED)
 }

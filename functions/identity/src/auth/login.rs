@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use kernel::{Error, Role, id::TenantId, principal::Scopes};
-use platform::{Json, Public, Result, http::RequestInfo, ids};
+use platform::{Guarded, Json, Result, http::RequestInfo, ids};
 use store::{Actor, Change, Store, Stored};
 
 use crate::{
@@ -53,19 +53,19 @@ kernel::input! {
 )]
 pub(crate) async fn login(
     State(app): State<App>,
-    public: Public,
+    visitor: Guarded,
     Json(input): Json<Login>,
 ) -> Result<Response> {
     app.require_password_login()?;
     let store = app.edge.store();
-    let attempt = Attempt::new(&app.edge, &input.email, &public.info);
+    let attempt = Attempt::new(&app.edge, &input.email, &visitor.info);
     attempt.admit(store).await?;
     let user = user::store::find_by_email(store, &input.email).await?;
     tokio::time::sleep(attempt.delay(store, user.as_deref()).await?).await;
     let stored = user.as_ref().map(|user| user.password.clone());
     let accepted = app.hasher.verify(input.password, stored).await?;
     let (Some(user), Some(accepted)) = (&user, accepted) else {
-        refuse(&app, &public, &attempt, user.as_ref()).await?;
+        refuse(&app, &visitor, &attempt, user.as_ref()).await?;
         return Err(Error::Unauthenticated("the e-mail address or the password is wrong".into()).into());
     };
     attempt.succeeded(store).await?;
@@ -73,11 +73,11 @@ pub(crate) async fn login(
         Ok(place) => place,
         Err(refusal) => {
             // The password was right, which its owner should know.
-            remember(&app, &public, Some(user), user.id.to_string(), Outcome::Refused).await?;
+            remember(&app, &visitor, Some(user), user.id.to_string(), Outcome::Refused).await?;
             return Err(refusal.into());
         }
     };
-    begin(&app, &public.info, user, accepted, &attempt, place).await
+    begin(&app, &visitor.info, user, accepted, &attempt, place).await
 }
 
 /// Where a session acts.
@@ -153,26 +153,26 @@ fn actor(info: &RequestInfo, user: &User, place: &Place) -> Actor {
 }
 
 /// Counts and remembers a failure. The same is written whether or not there is an account.
-async fn refuse(app: &App, public: &Public, attempt: &Attempt, user: Option<&Stored<User>>) -> Result<()> {
+async fn refuse(app: &App, visitor: &Guarded, attempt: &Attempt, user: Option<&Stored<User>>) -> Result<()> {
     attempt.failed(app.edge.store()).await?;
     let subject = user.map_or_else(|| attempt.account().to_owned(), |user| user.id.to_string());
-    remember(app, public, user, subject, Outcome::Failure).await
+    remember(app, visitor, user, subject, Outcome::Failure).await
 }
 
 /// Remembers a login that began no session.
 async fn remember(
     app: &App,
-    public: &Public,
+    visitor: &Guarded,
     user: Option<&Stored<User>>,
     subject: String,
     outcome: Outcome,
 ) -> Result<()> {
     let change = Change::new("session.refuse", "account", &subject);
-    let mut change = change.put(&event(&public.info, subject, outcome));
+    let mut change = change.put(&event(&visitor.info, subject, outcome));
     if let Some(user) = user {
         change = change.in_tenant(user.personal_tenant_id);
     }
-    Ok(app.edge.store().commit(&public.actor, change).await?)
+    Ok(app.edge.store().commit(&visitor.actor, change).await?)
 }
 
 /// An attempt to log in, as its owner will see it.

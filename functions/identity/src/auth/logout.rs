@@ -5,7 +5,7 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
-use platform::{Json, NoContent, Public, Result};
+use platform::{Json, NoContent, Result, Visitor};
 use store::Change;
 
 use super::refresh;
@@ -36,7 +36,7 @@ kernel::input! {
 )]
 pub(crate) async fn logout(
     State(app): State<App>,
-    public: Public,
+    visitor: Visitor,
     headers: HeaderMap,
     Json(input): Json<Logout>,
 ) -> Result<Response> {
@@ -44,8 +44,8 @@ pub(crate) async fn logout(
     let session = refresh::read(&app, &token).await?;
     if session.family.revoked_at.is_none() {
         let change = Change::new("session.end", "session", session.id());
-        let change = session::store::end(change, &session, public.info.now);
-        app.edge.store().commit(&public.actor, change).await?;
+        let change = session::store::end(change, &session, visitor.info.now);
+        app.edge.store().commit(&visitor.actor, change).await?;
     }
     Ok(tokens::without_cookies(NoContent.into_response()))
 }

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::HeaderMap, response::Response};
 use kernel::{Error, Timestamp};
-use platform::{Json, Public, Result, auth::check_csrf, cookie};
+use platform::{Json, Result, Visitor, auth::check_csrf, cookie};
 use store::{Change, Stored};
 
 use crate::{
@@ -43,13 +43,13 @@ const TRIES: u32 = 5;
 )]
 pub(crate) async fn refresh(
     State(app): State<App>,
-    public: Public,
+    visitor: Visitor,
     headers: HeaderMap,
     Json(input): Json<Refresh>,
 ) -> Result<Response> {
     let presented = presented(&app, &headers, input.refresh_token).await?;
     for _ in 0..TRIES {
-        match exchange(&app, &public, &presented).await {
+        match exchange(&app, &visitor, &presented).await {
             Err(Error::InProgress { .. }) => {}
             outcome => return Ok(outcome?),
         }
@@ -61,7 +61,7 @@ pub(crate) async fn refresh(
 ///
 /// # Errors
 /// [`Error::InProgress`] when the family, or the account, was changed at the same moment.
-async fn exchange(app: &App, public: &Public, presented: &RefreshToken) -> Result<Response, Error> {
+async fn exchange(app: &App, visitor: &Visitor, presented: &RefreshToken) -> Result<Response, Error> {
     let store = app.edge.store();
     let kid = app.signing.active_kid().await?;
     let session = read(app, presented).await?;
@@ -87,11 +87,11 @@ async fn exchange(app: &App, public: &Public, presented: &RefreshToken) -> Resul
                 // handed another.
                 .require_or(&membership, lost_race())
                 .require_or(&user, lost_race());
-            store.commit(&public.actor, change).await?;
+            store.commit(&visitor.actor, change).await?;
             tokens::answer(app, &next, role, &successor).await
         }
         Decision::Replay { successor } => tokens::answer(app, &session, role, &successor).await,
-        Decision::Reuse => Err(end_reused(app, public, &session, now).await?),
+        Decision::Reuse => Err(end_reused(app, visitor, &session, now).await?),
         Decision::Refused(reason) => {
             tracing::info!(%reason, "a refresh token was refused");
             Err(over())
@@ -136,13 +136,13 @@ pub(crate) async fn read(app: &App, token: &RefreshToken) -> Result<Stored<Sessi
 /// Ends a session of which somebody has a copy (RFC 9700 §4.14.2).
 async fn end_reused(
     app: &App,
-    public: &Public,
+    visitor: &Visitor,
     session: &Stored<Session>,
     now: Timestamp,
 ) -> Result<Error, Error> {
     let change = Change::new("session.end_reused", "session", session.id());
     let change = session::store::end(change, session, now);
-    match app.edge.store().commit(&public.actor, change).await {
+    match app.edge.store().commit(&visitor.actor, change).await {
         // Somebody else has ended or rotated it at this moment; either way this token is worth nothing.
         Ok(()) | Err(Error::Conflict { .. }) => Ok(over()),
         Err(error) => Err(error),

@@ -1,8 +1,8 @@
 //! `POST /auth/register`
 
 use axum::extract::State;
-use kernel::{Error, Role, Timestamp, id::TenantId};
-use platform::{Create, Created, Public, Result, ids};
+use kernel::{DisplayName, Error, Role, Timestamp, id::TenantId};
+use platform::{Create, Created, Guarded, Result, ids};
 use store::Change;
 
 use crate::{
@@ -12,7 +12,6 @@ use crate::{
     membership::Membership,
     password::{self, NewPassword, hash::StoredHash},
     tenant::Tenant,
-    tenant_name::TenantName,
     user::{self, User, UserStatus, UserView},
     username::Username,
 };
@@ -45,13 +44,13 @@ kernel::input! {
 )]
 pub(crate) async fn register(
     State(app): State<App>,
-    public: Public,
+    visitor: Guarded,
     Create(input): Create<Register>,
 ) -> Result<Created> {
     app.require_password_login()?;
     password::check_policy(&input.password, &input.email, &input.username)
         .map_err(|fault| Error::invalid("/password", fault))?;
-    let now = public.info.now;
+    let now = visitor.info.now;
     let password = app.hasher.hash(input.password).await?;
     let user = new_user(input.email, input.username, password, now);
     let token =
@@ -61,7 +60,7 @@ pub(crate) async fn register(
     let change = create_with_tenant(change, &user)?;
     let change = mail_token::store::send(change, &token);
     let location = format!("/api/v1/users/{}", user.id);
-    Created::commit(app.edge.store(), &public.actor, change, &location, &UserView::from(&user)).await
+    Created::commit(app.edge.store(), &visitor.actor, change, &location, &UserView::from(&user)).await
 }
 
 /// An account that is about to be made.
@@ -84,7 +83,7 @@ pub(crate) fn new_user(email: Email, username: Username, password: StoredHash, n
 
 /// Writes a new account with the tenant that belongs to it.
 pub(crate) fn create_with_tenant(change: Change, user: &User) -> Result<Change, Error> {
-    let name: TenantName =
+    let name: DisplayName =
         user.username.as_str().parse().map_err(|_| Error::internal("name a tenant", "no name"))?;
     let tenant = Tenant::new(user.personal_tenant_id, name.clone(), true, user.created_at);
     let membership = Membership {

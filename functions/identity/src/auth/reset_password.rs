@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use kernel::{Error, revocation::Subject};
-use platform::{Json, NoContent, Public, Result, ids};
+use platform::{Json, NoContent, Result, Visitor, ids};
 
 use super::redemption::{Redemption, refused};
 use crate::{
@@ -40,11 +40,11 @@ kernel::input! {
 )]
 pub(crate) async fn reset_password(
     State(app): State<App>,
-    public: Public,
+    visitor: Visitor,
     Json(input): Json<ResetPassword>,
 ) -> Result<NoContent> {
     app.require_password_login()?;
-    let redemption = Redemption::begin(&app, &input.token, Purpose::ResetPassword, public.info.now).await?;
+    let redemption = Redemption::begin(&app, &input.token, Purpose::ResetPassword, visitor.info.now).await?;
     let user = &redemption.user;
     if redemption.token.made_at() <= user.password_set_at {
         return Err(refused().into());
@@ -60,6 +60,6 @@ pub(crate) async fn reset_password(
     };
     let change =
         redemption.change("user.reset_password", &next).revoke(ids::new(now), Subject::User(user.id), now);
-    app.edge.store().commit(&public.actor, change).await?;
+    app.edge.store().commit(&visitor.actor, change).await?;
     Ok(NoContent)
 }

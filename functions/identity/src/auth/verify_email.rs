@@ -1,7 +1,7 @@
 //! `POST /auth/email/verify`
 
 use axum::extract::State;
-use platform::{Json, NoContent, Public, Result};
+use platform::{Json, NoContent, Result, Visitor};
 
 use super::redemption::Redemption;
 use crate::{App, mail_token::Purpose, user::User};
@@ -27,10 +27,10 @@ kernel::input! {
 )]
 pub(crate) async fn verify_email(
     State(app): State<App>,
-    public: Public,
+    visitor: Visitor,
     Json(input): Json<VerifyEmail>,
 ) -> Result<NoContent> {
-    let now = public.info.now;
+    let now = visitor.info.now;
     let redemption = Redemption::begin(&app, &input.token, Purpose::VerifyEmail, now).await?;
     let next = User {
         email_verified_at: redemption.user.email_verified_at.or(Some(now)),
@@ -38,6 +38,6 @@ pub(crate) async fn verify_email(
         ..redemption.user.value.clone()
     };
     let change = redemption.change("user.verify_email", &next);
-    app.edge.store().commit(&public.actor, change).await?;
+    app.edge.store().commit(&visitor.actor, change).await?;
     Ok(NoContent)
 }

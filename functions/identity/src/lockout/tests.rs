@@ -1,5 +1,6 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
+use kernel::Network;
 use proptest::prelude::*;
 
 use super::*;
@@ -136,33 +137,7 @@ fn strangers_are_delayed_and_known_devices_never() {
     }
 }
 
-#[test]
-fn a_network_is_an_address_or_a_64() {
-    for (address, network) in [
-        ("203.0.113.7", "203.0.113.7"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
-        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
-        ("::1", "::/64"),
-    ] {
-        let parsed: IpAddr = address.parse().unwrap();
-        assert_eq!(Network::from(parsed).to_string(), network, "{address}");
-    }
-}
-
 proptest! {
-    #[test]
-    fn one_subscriber_is_one_network(prefix: u64, a: u64, b: u64) {
-        // Mapped IPv4 addresses are the one exception, and they have a prefix of zero.
-        prop_assume!(prefix != 0);
-        let of = |host: u64| {
-            let bits = (u128::from(prefix) << 64) | u128::from(host);
-            Network::from(IpAddr::V6(Ipv6Addr::from_bits(bits)))
-        };
-        prop_assert_eq!(of(a), of(b));
-    }
-
     /// However others fail, a pair without failures goes at once, and so does a known device.
     #[test]
     fn strangers_never_lock_out_the_owner(

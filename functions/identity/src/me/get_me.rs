@@ -1,7 +1,7 @@
 //! `GET /me`
 
 use axum::{extract::State, response::Response};
-use kernel::{Error, PrincipalKind, Role, Timestamp, id::TenantId, permission::ProfileRead};
+use kernel::{Error, PrincipalKind, Role, Timestamp, id::TenantId, permission::PrincipalRead};
 use platform::{Allowed, Conditional, Result};
 use serde::Serialize;
 use store::Stored;
@@ -67,11 +67,11 @@ impl MeView {
         (status = 200, description = "The caller.", body = MeView, headers(("ETag" = String))),
         (status = 304, description = "The client has it."),
     ),
-    extensions(("x-permission" = json!("profile:read")))
+    extensions(("x-permission" = json!("principal:read")))
 )]
 pub(crate) async fn get_me(
     State(app): State<App>,
-    allowed: Allowed<ProfileRead>,
+    allowed: Allowed<PrincipalRead>,
     conditional: Conditional,
 ) -> Result<Response> {
     let user: Option<Stored<User>> = match allowed.principal().user_id() {

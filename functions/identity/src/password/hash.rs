@@ -2,9 +2,8 @@
 
 use std::{fmt, sync::LazyLock};
 
-use argon2::{Algorithm, Argon2, Params, Version};
-use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use platform::{
+    argon2id::{self, CURRENT, Cost, OUTPUT_BYTES, Phc, SALT_BYTES},
     kept::Keys,
     keyring::{Keyring, KeyringError, Kid},
 };
@@ -13,15 +12,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::{Plaintext, PresentedPassword};
 
-/// Parameters of new hashes: the first choice of OWASP's Password Storage Cheat Sheet for 19 MiB.
-const CURRENT: Cost = Cost { memory_kib: 19_456, passes: 2, lanes: 1 };
-/// Length of new salts, in bytes (RFC 9106 §3.1).
-pub const SALT_BYTES: usize = 16;
-/// Length of new hashes, in bytes.
-const OUTPUT_BYTES: usize = 32;
-
-/// What an imported hash may cost at most; beyond that it is a denial of service and not a password.
-const WORST: Cost = Cost { memory_kib: 131_072, passes: 10, lanes: 4 };
+/// The most work factor that an imported hash may have; beyond that it is a denial of service and not a password.
 const BCRYPT_COST_MAX: u32 = 15;
 
 /// What is kept of a password.
@@ -64,7 +55,7 @@ pub enum HashError {
     TooCostly,
     /// The machine could not compute it.
     #[error("the password could not be hashed: {0}")]
-    Failed(argon2::Error),
+    Failed(argon2id::Error),
 }
 
 /// Secrets that go into every hash and are not in the database, so that a stolen table alone cannot be searched.
@@ -97,19 +88,6 @@ impl Keys for Peppers {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cost {
-    memory_kib: u32,
-    passes: u32,
-    lanes: u32,
-}
-
-impl Cost {
-    const fn exceeds(self, limit: Self) -> bool {
-        self.memory_kib > limit.memory_kib || self.passes > limit.passes || self.lanes > limit.lanes
-    }
-}
-
 /// Hashes a password under the current pepper. Takes tens of milliseconds and 19 MiB: not for the async thread
 /// of a function that serves others meanwhile.
 ///
@@ -123,7 +101,8 @@ pub fn hash(
     let kid = peppers.current();
     let pepper = pepper(peppers, Some(kid))?;
     let output = argon2id(password, pepper, CURRENT, &salt, OUTPUT_BYTES)?;
-    Ok(StoredHash { phc: phc(CURRENT, &salt, &output), pepper_kid: Some(kid.clone()) })
+    let phc = Phc { cost: CURRENT, salt: salt.into(), output }.to_string();
+    Ok(StoredHash { phc, pepper_kid: Some(kid.clone()) })
 }
 
 /// Compares a password with a stored hash, in constant time after one hash.
@@ -156,7 +135,7 @@ pub fn verify(
 /// unknown e-mail address takes as long as a known one.
 pub fn decoy() -> &'static StoredHash {
     static DECOY: LazyLock<StoredHash> = LazyLock::new(|| StoredHash {
-        phc: phc(CURRENT, &[0; SALT_BYTES], &[0; OUTPUT_BYTES]),
+        phc: Phc { cost: CURRENT, salt: vec![0; SALT_BYTES], output: vec![0; OUTPUT_BYTES] }.to_string(),
         // The pepper's 32 bytes take no measurable time, and a decoy without one never goes stale.
         pepper_kid: None,
     });
@@ -172,7 +151,6 @@ fn pepper<'a>(peppers: &'a Peppers, kid: Option<&Kid>) -> Result<&'a [u8], HashE
     }
 }
 
-/// Argon2id version 19 with the pepper as its secret `K` (RFC 9106 §3.1); an empty secret is none.
 fn argon2id(
     password: &impl Plaintext,
     pepper: &[u8],
@@ -180,17 +158,12 @@ fn argon2id(
     salt: &[u8],
     output_bytes: usize,
 ) -> Result<Vec<u8>, HashError> {
-    if cost.exceeds(WORST) {
+    if cost.is_excessive() {
         return Err(HashError::TooCostly);
     }
     #[cfg(test)]
     tests::count_hash();
-    let mut output = vec![0; output_bytes];
-    Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(output_bytes))
-        .and_then(|params| Argon2::new_with_secret(pepper, Algorithm::Argon2id, Version::V0x13, params))
-        .and_then(|argon2| argon2.hash_password_into(password.expose().as_bytes(), salt, &mut output))
-        .map_err(HashError::Failed)?;
-    Ok(output)
+    argon2id::compute(password.expose(), pepper, cost, salt, output_bytes).map_err(HashError::Failed)
 }
 
 /// bcrypt looks at the first 72 bytes of a password, which is how the imported hashes were made.
@@ -209,47 +182,6 @@ fn verify_bcrypt(password: &PresentedPassword, stored: &str) -> Result<Verdict, 
         Ok(false) => Ok(Verdict::Wrong),
         Err(_) => Err(HashError::Unreadable),
     }
-}
-
-/// The parts of an Argon2id PHC string (<https://github.com/P-H-C/phc-string-format>).
-struct Phc {
-    cost: Cost,
-    salt: Vec<u8>,
-    output: Vec<u8>,
-}
-
-impl Phc {
-    fn parse(text: &str) -> Option<Self> {
-        let parts: Vec<&str> = text.split('$').collect();
-        let ["", "argon2id", "v=19", cost, salt, output] = parts[..] else {
-            return None;
-        };
-        let costs: Vec<&str> = cost.split(',').collect();
-        let [memory, passes, lanes] = costs[..] else {
-            return None;
-        };
-        let cost = Cost {
-            memory_kib: memory.strip_prefix("m=")?.parse().ok()?,
-            passes: passes.strip_prefix("t=")?.parse().ok()?,
-            lanes: lanes.strip_prefix("p=")?.parse().ok()?,
-        };
-        let salt = STANDARD_NO_PAD.decode(salt).ok()?;
-        let output = STANDARD_NO_PAD.decode(output).ok()?;
-        // A short output would let a wrong password pass by chance; no imported hash is shorter than 16 bytes.
-        let is_sane = (argon2::MIN_SALT_LEN..=64).contains(&salt.len()) && (16..=64).contains(&output.len());
-        is_sane.then_some(Self { cost, salt, output })
-    }
-}
-
-fn phc(cost: Cost, salt: &[u8], output: &[u8]) -> String {
-    format!(
-        "$argon2id$v=19$m={},t={},p={}${}${}",
-        cost.memory_kib,
-        cost.passes,
-        cost.lanes,
-        STANDARD_NO_PAD.encode(salt),
-        STANDARD_NO_PAD.encode(output)
-    )
 }
 
 #[cfg(test)]

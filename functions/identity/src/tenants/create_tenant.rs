@@ -1,7 +1,7 @@
 //! `POST /tenants`
 
 use axum::extract::State;
-use kernel::{Error, Role, permission::TenantsCreate};
+use kernel::{DisplayName, Error, Role, permission::TenantsCreate};
 use platform::{Allowed, Create, Created, Result, ids};
 use store::Change;
 
@@ -10,7 +10,6 @@ use crate::{
     App,
     membership::Membership,
     tenant::{Tenant, TenantView},
-    tenant_name::TenantName,
     user,
 };
 
@@ -20,7 +19,7 @@ kernel::input! {
     #[schema(example = json!({"name": "Ann's workshop"}))]
     pub(crate) struct CreateTenant {
         /// What people call it.
-        name: TenantName,
+        name: DisplayName,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `PATCH /tenants/{id}`
 
 use axum::{extract::State, response::Response};
-use kernel::{id::TenantId, permission::TenantsWrite};
+use kernel::{DisplayName, id::TenantId, permission::TenantsWrite};
 use platform::{Allowed, Conditional, Json, Path, Result};
 use store::Change;
 
@@ -9,7 +9,6 @@ use super::find;
 use crate::{
     App,
     tenant::{Tenant, TenantView},
-    tenant_name::TenantName,
 };
 
 kernel::input! {
@@ -18,7 +17,7 @@ kernel::input! {
     #[schema(example = json!({"name": "Ann's big workshop"}))]
     pub(crate) struct UpdateTenant {
         /// What people call it from now on.
-        name: Option<TenantName>,
+        name: Option<DisplayName>,
     }
 }
 

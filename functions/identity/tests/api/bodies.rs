@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use testkit::Call;
 
+use testkit::rows::{assert_same, rows};
+
 use crate::{
     cast::Cast,
-    rows::{assert_same, rows},
     walk::{self, Operation, operations},
 };
 
@@ -80,7 +81,7 @@ fn call(cast: &Cast, operation: &Operation) -> Call {
 #[tokio::test]
 async fn broken_bodies_get_their_problem_and_change_nothing() {
     let cast = Cast::new().await;
-    let before = rows(&cast.app).await;
+    let before = rows(cast.app.lab()).await;
     let mut walked = 0;
     for operation in operations() {
         let Some((fields, example)) = &operation.body else {
@@ -104,7 +105,7 @@ async fn broken_bodies_get_their_problem_and_change_nothing() {
         }
     }
     assert!(walked > 300, "{walked} were walked");
-    assert_same("a broken body", &before, &rows(&cast.app).await);
+    assert_same("a broken body", &before, &rows(cast.app.lab()).await);
 }
 
 /// What may be a password or a token cannot be told from a wrong one by its look, so some of these count as tries.
@@ -163,7 +164,7 @@ async fn a_header_that_means_one_thing_stands_once() {
 #[tokio::test]
 async fn odd_credentials_are_none() {
     let cast = Cast::new().await;
-    let before = rows(&cast.app).await;
+    let before = rows(cast.app.lab()).await;
     for operation in operations() {
         for (name, value) in [
             ("authorization", &b"Bearer \xff\xfe"[..]),
@@ -183,13 +184,13 @@ async fn odd_credentials_are_none() {
             assert_eq!(status == 401, is_asked_for, "{} {value:?}", operation.name());
         }
     }
-    assert_same("odd credentials", &before, &rows(&cast.app).await);
+    assert_same("odd credentials", &before, &rows(cast.app.lab()).await);
 }
 
 #[tokio::test]
 async fn odd_headers_of_other_kinds_have_no_effect() {
     let cast = Cast::new().await;
-    let before = rows(&cast.app).await;
+    let before = rows(cast.app.lab()).await;
     let long = "x".repeat(300);
     for operation in operations().iter().filter(|operation| operation.body.is_some()) {
         let odd = |name: &str, value: &[u8]| {
@@ -215,13 +216,13 @@ async fn odd_headers_of_other_kinds_have_no_effect() {
             assert_eq!(operation.check(name, &answer), 422, "{} {name}", operation.name());
         }
     }
-    assert_same("an odd header", &before, &rows(&cast.app).await);
+    assert_same("an odd header", &before, &rows(cast.app.lab()).await);
 }
 
 #[tokio::test]
 async fn an_idempotency_key_is_visible_ascii() {
     let cast = Cast::new().await;
-    let before = rows(&cast.app).await;
+    let before = rows(cast.app.lab()).await;
     let long = "k".repeat(256);
     let mut walked = 0;
     for operation in operations().iter().filter(|operation| operation.takes("Idempotency-Key")) {
@@ -235,5 +236,5 @@ async fn an_idempotency_key_is_visible_ascii() {
         }
     }
     assert!(walked >= 15, "{walked} were walked");
-    assert_same("an odd Idempotency-Key", &before, &rows(&cast.app).await);
+    assert_same("an odd Idempotency-Key", &before, &rows(cast.app.lab()).await);
 }

@@ -4,11 +4,12 @@ use kernel::Role;
 use serde_json::json;
 use testkit::{App, Call, Effect, InjectedFault, Service};
 
+use testkit::rows::rows;
+
 use crate::{
     cast::Cast,
     mailbox::Post,
     people::{PASSWORD, app, email, login, register},
-    rows::rows,
 };
 
 /// Every way in which a service fails a call.
@@ -36,7 +37,7 @@ fn inject(app: &App, faults: Vec<InjectedFault>) {
 async fn a_database_that_fails_is_a_503_that_changes_nothing_and_passes() {
     let cast = Cast::new().await;
     for (number, effect) in EFFECTS.into_iter().enumerate() {
-        let before = rows(&cast.app).await;
+        let before = rows(cast.app.lab()).await;
         inject(&cast.app, vec![InjectedFault::on(Service::Dynamo, effect)]);
         for call in calls(&cast, number) {
             let answer = call.await;
@@ -47,7 +48,7 @@ async fn a_database_that_fails_is_a_503_that_changes_nothing_and_passes() {
             assert!(!text.contains("dynamodb") && !text.contains("Exception"), "{text}");
         }
         inject(&cast.app, Vec::new());
-        assert_eq!(rows(&cast.app).await, before, "{effect:?} changed a row");
+        assert_eq!(rows(cast.app.lab()).await, before, "{effect:?} changed a row");
         for call in calls(&cast, number) {
             let answer = call.await;
             assert!(answer.status.is_success(), "{effect:?}: {answer:?}");

@@ -5,10 +5,9 @@ use std::time::Duration;
 use kernel::Role;
 use serde_json::json;
 
-use crate::{
-    cast::{Cast, text},
-    rows::{assert_same, rows, table},
-};
+use testkit::rows::{assert_same, rows, table};
+
+use crate::cast::{Cast, text};
 
 #[tokio::test]
 async fn whoever_belongs_to_a_tenant_can_leave_it() {
@@ -16,9 +15,9 @@ async fn whoever_belongs_to_a_tenant_can_leave_it() {
     let path = format!("/api/v1/me/tenants/{}", cast.tenant_id);
     for role in [Role::Viewer, Role::Member, Role::Admin] {
         let someone = cast.who(role);
-        let before = table(&rows(&cast.app).await, "audit").len();
+        let before = table(&rows(cast.app.lab()).await, "audit").len();
         cast.call(role, "DELETE", &*path).await.expect(204);
-        assert_eq!(table(&rows(&cast.app).await, "audit").len(), before + 1);
+        assert_eq!(table(&rows(cast.app.lab()).await, "audit").len(), before + 1);
         // What was made for the tenant is over: at once to refresh, within 5 s to use.
         let refresh = cast.app.post("/api/v1/auth/refresh");
         let refused = refresh.json(&json!({"refresh_token": someone.refresh})).await.status;
@@ -48,7 +47,7 @@ async fn it_needs_no_token_of_that_tenant() {
 #[tokio::test]
 async fn the_last_owner_and_the_founder_stay() {
     let cast = Cast::new().await;
-    let before = rows(&cast.app).await;
+    let before = rows(cast.app.lab()).await;
     let eve = &cast.outsider;
     let last = cast.call(Role::Owner, "DELETE", format!("/api/v1/me/tenants/{}", cast.tenant_id)).await;
     assert!(text(&last.problem(409)["detail"]).contains("last_owner"));
@@ -57,7 +56,7 @@ async fn the_last_owner_and_the_founder_stay() {
     // A tenant that one does not belong to does not exist, for operators either.
     cast.app.delete(format!("/api/v1/me/tenants/{}", cast.tenant_id)).bearer(&eve.access).await.problem(404);
     cast.call(Role::Operator, "DELETE", format!("/api/v1/me/tenants/{}", eve.tenant_id)).await.problem(404);
-    assert_same("being refused", &before, &rows(&cast.app).await);
+    assert_same("being refused", &before, &rows(cast.app.lab()).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

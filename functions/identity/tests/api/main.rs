@@ -30,7 +30,6 @@ mod password;
 mod people;
 mod process;
 mod races;
-mod rows;
 mod rs256;
 mod sessions;
 mod tenants;

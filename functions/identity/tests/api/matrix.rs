@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use kernel::Role;
 use serde_json::json;
 
+use testkit::rows::{assert_same, rows};
+
 use crate::{
     cast::Cast,
     forge::Forge,
     people::register,
-    rows::{assert_same, rows},
     walk::{self, Operation, operations},
 };
 
@@ -69,7 +70,7 @@ async fn nobody_gets_further_without_a_good_token() {
         ("an unsigned token", forge.unsigned()),
         ("a token of another key", forge.foreign()),
     ];
-    let before = rows(&cast.app).await;
+    let before = rows(cast.app.lab()).await;
     for operation in operations() {
         // Public reads succeed, public changes find the body wrong.
         let is_allowed = |status: u16| operation.permission.is_some() == (status == 401) && status != 403;
@@ -85,7 +86,7 @@ async fn nobody_gets_further_without_a_good_token() {
             assert!(is_allowed(status), "{} with {case}: {status}", operation.name());
         }
     }
-    assert_same("asking without a good token", &before, &rows(&cast.app).await);
+    assert_same("asking without a good token", &before, &rows(cast.app.lab()).await);
 }
 
 #[tokio::test]
@@ -110,7 +111,7 @@ async fn a_head_is_a_get_without_its_body() {
 #[tokio::test]
 async fn what_belongs_to_another_tenant_does_not_exist() {
     let cast = Cast::new().await;
-    let before = rows(&cast.app).await;
+    let before = rows(cast.app.lab()).await;
     let outsider = &cast.outsider;
     let mut walked = 0;
     for operation in operations().iter().filter(|operation| operation.names_something()) {
@@ -127,13 +128,13 @@ async fn what_belongs_to_another_tenant_does_not_exist() {
         }
     }
     assert!(walked >= 16, "{walked} were walked");
-    assert_same("another tenant's owner", &before, &rows(&cast.app).await);
+    assert_same("another tenant's owner", &before, &rows(cast.app.lab()).await);
 }
 
 #[tokio::test]
 async fn a_change_of_what_was_changed_meanwhile_is_refused() {
     let cast = Cast::new().await;
-    let before = rows(&cast.app).await;
+    let before = rows(cast.app.lab()).await;
     let mut walked = 0;
     for operation in operations() {
         if !operation.takes("If-Match") {
@@ -153,7 +154,7 @@ async fn a_change_of_what_was_changed_meanwhile_is_refused() {
         }
     }
     assert!(walked >= 16, "{walked} were walked");
-    assert_same("a stale If-Match", &before, &rows(&cast.app).await);
+    assert_same("a stale If-Match", &before, &rows(cast.app.lab()).await);
 }
 
 #[tokio::test]
@@ -175,7 +176,7 @@ async fn a_creation_sent_again_is_answered_with_the_first_answer() {
         };
         let first = send().await;
         assert_eq!(operation.check("a key", &first), 201, "{}", operation.name());
-        let before = rows(&cast.app).await;
+        let before = rows(cast.app.lab()).await;
         let again = send().await.expect(201);
         assert_eq!(again.header("idempotent-replayed"), "true", "{}", operation.name());
         assert_eq!(again.body, first.body, "{}", operation.name());
@@ -183,7 +184,7 @@ async fn a_creation_sent_again_is_answered_with_the_first_answer() {
             assert!(!first.header(header).is_empty(), "{} answers without {header}", operation.name());
             assert_eq!(again.header(header), first.header(header), "{}", operation.name());
         }
-        assert_same(&operation.name(), &before, &rows(&cast.app).await);
+        assert_same(&operation.name(), &before, &rows(cast.app.lab()).await);
         walked += 1;
     }
     assert!(walked >= 3, "{walked} were walked");

@@ -5,10 +5,11 @@ use std::time::Duration;
 use kernel::Role;
 use serde_json::{Value, json};
 
+use testkit::rows::{rows, table};
+
 use crate::{
     cast::{Cast, in_tenant, text},
     people::{app, email, login, person, register},
-    rows::{rows, table},
 };
 
 #[track_caller]
@@ -21,7 +22,7 @@ fn assert_rule(problem: &Value, rule: &str) {
 async fn a_member_comes_changes_and_goes() {
     let cast = Cast::new().await;
     let bob = text(&register(&cast.app, "bob").await.expect(201).json()["id"]);
-    let before = table(&rows(&cast.app).await, "audit").len();
+    let before = table(&rows(cast.app.lab()).await, "audit").len();
     let add = || {
         let call = cast.call(Role::Admin, "POST", cast.members(""));
         call.json(&json!({"email": "BOB@example.com", "role": "viewer"}))
@@ -50,7 +51,7 @@ async fn a_member_comes_changes_and_goes() {
     remove(changed.header("etag")).await.expect(204);
     cast.call(Role::Admin, "GET", cast.members(&bob)).await.problem(404);
     cast.call(Role::Admin, "DELETE", cast.members(&bob)).await.problem(404);
-    let entries = table(&rows(&cast.app).await, "audit").len() - before;
+    let entries = table(&rows(cast.app.lab()).await, "audit").len() - before;
     assert_eq!(entries, 3, "add, change, remove");
     add().await.expect(201);
 }
@@ -150,7 +151,7 @@ async fn owners(cast: &Cast) -> (Vec<String>, u64) {
     let list = cast.call(Role::Operator, "GET", cast.members("")).await.expect(200).json();
     let members = list["items"].as_array().unwrap();
     let owners = members.iter().filter(|member| member["role"] == "owner");
-    let rows = rows(&cast.app).await;
+    let rows = rows(cast.app.lab()).await;
     let tenant = table(&rows, "identity").iter().find(|row| {
         row.contains(&format!("pk: S(\"tenant#{}\")", cast.tenant_id)) && row.contains(", sk: S(\"tenant\")")
     });

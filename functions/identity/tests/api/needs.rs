@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kernel::Role;
+use kernel::{Role, api_key::ApiKeyText};
 use serde_json::json;
 
 use crate::{
@@ -42,6 +42,12 @@ async fn every_permission_is_used() {
     let token = Post::new(app).await.token(&email("vera")).await;
     let reset = json!({"token": token, "password": PASSWORD.to_uppercase()});
     app.post("/api/v1/auth/password/reset").json(&reset).await.expect(204);
+
+    // A request that is counted, and an API key that is looked up.
+    let limited = app.lab().clone().limited().http("identity", identity::function).await;
+    limited.get("/api/v1/me").bearer(&owner.access).await.expect(200);
+    let key = ApiKeyText::new("01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17".parse().unwrap(), [7; 32]);
+    limited.get("/api/v1/me").api_key(key.expose()).await.expect(401);
 
     let unused = app.lab().unused("identity");
     assert!(unused.is_empty(), "take it out of NEEDS and of the role in template.yaml: {unused:#?}");

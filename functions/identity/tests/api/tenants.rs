@@ -3,10 +3,9 @@
 use kernel::Role;
 use serde_json::json;
 
-use crate::{
-    cast::{Cast, in_tenant, text},
-    rows::{rows, table},
-};
+use testkit::rows::{rows, table};
+
+use crate::cast::{Cast, in_tenant, text};
 
 #[tokio::test]
 async fn whoever_makes_a_tenant_owns_it_and_can_act_in_it() {
@@ -67,14 +66,14 @@ async fn admins_rename_their_tenant_and_operators_any() {
         let call = cast.call(role, "PATCH", &*path).header("if-match", tag);
         call.json(&json!({"name": name}))
     };
-    let before = table(&rows(&cast.app).await, "audit").len();
+    let before = table(&rows(cast.app.lab()).await, "audit").len();
     let renamed = rename(Role::Admin, "Mill", seen.header("etag")).await.expect(200);
     assert_eq!(renamed.json()["name"], "Mill");
     rename(Role::Admin, "Smithy", seen.header("etag")).await.problem(412);
     rename(Role::Operator, "Forge", renamed.header("etag")).await.expect(200);
     let same = cast.call(Role::Admin, "PATCH", &*path).json(&json!({}));
     assert_eq!(same.await.expect(200).json()["name"], "Forge");
-    let entries = table(&rows(&cast.app).await, "audit").len() - before;
+    let entries = table(&rows(cast.app.lab()).await, "audit").len() - before;
     assert_eq!(entries, 2, "each change left one entry, what changed nothing none");
     let nowhere = "/api/v1/tenants/01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17";
     cast.call(Role::Operator, "GET", nowhere).await.problem(404);

@@ -5,10 +5,11 @@ use std::time::Duration;
 use kernel::Role;
 use serde_json::json;
 
+use testkit::rows::{rows, table};
+
 use crate::{
     cast::{Cast, text},
     people::{email, login, person},
-    rows::{rows, table},
 };
 
 #[tokio::test]
@@ -68,11 +69,11 @@ async fn suspending_ends_every_session_and_lets_none_begin() {
     let me = async || cast.app.get("/api/v1/me").bearer(&eve.access).await;
     me().await.expect(200);
     cast.app.lab().advance(Duration::from_millis(1));
-    let before = table(&rows(&cast.app).await, "audit").len();
+    let before = table(&rows(cast.app.lab()).await, "audit").len();
     let suspended = change("suspended").await.expect(200);
     assert_eq!(suspended.json()["status"], "suspended");
     change("suspended").await.expect(200);
-    let entries = table(&rows(&cast.app).await, "audit").len() - before;
+    let entries = table(&rows(cast.app.lab()).await, "audit").len() - before;
     assert_eq!(entries, 1, "asking twice is one change");
 
     cast.app.lab().advance(Duration::from_secs(5));

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::Lab;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
-use testkit::App;
 
 /// The rows of each table, written out.
-pub(crate) type Rows = BTreeMap<String, BTreeSet<String>>;
+pub type Rows = BTreeMap<String, BTreeSet<String>>;
 
 /// Every row there is.
-pub(crate) async fn rows(app: &App) -> Rows {
-    let client = Client::new(&app.lab().cloud().sdk_config());
+///
+/// # Panics
+/// When a table cannot be read.
+pub async fn rows(lab: &Lab) -> Rows {
+    let client = Client::new(&lab.cloud().sdk_config());
     let tables = client.list_tables().send().await.expect("the tables");
     let mut rows = Rows::new();
     for table in tables.table_names() {
@@ -40,14 +43,20 @@ fn write(value: &AttributeValue) -> String {
 }
 
 /// The rows of the table whose name has `part` in it.
-pub(crate) fn table<'a>(rows: &'a Rows, part: &str) -> &'a BTreeSet<String> {
+///
+/// # Panics
+/// When there is none.
+pub fn table<'a>(rows: &'a Rows, part: &str) -> &'a BTreeSet<String> {
     let found = rows.iter().find(|(name, _)| name.to_lowercase().contains(part));
     found.unwrap_or_else(|| panic!("no table {part} among {:?}", rows.keys())).1
 }
 
 /// Requires that two dumps are the same; names the rows that differ.
+///
+/// # Panics
+/// When they are not.
 #[track_caller]
-pub(crate) fn assert_same(case: &str, before: &Rows, after: &Rows) {
+pub fn assert_same(case: &str, before: &Rows, after: &Rows) {
     for (name, rows) in before {
         let differing: Vec<&String> = rows.symmetric_difference(&after[name]).collect();
         assert!(differing.is_empty(), "{case} changed {name}: {differing:#?}");

@@ -1,0 +1,13 @@
+//! API keys and limits, through the real router on an embedded cloud.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test's helper fails its test; clippy knows the test functions only"
+)]
+
+mod admin;
+mod keys;
+mod limits;
+mod needs;
+mod office;
+mod use_of_keys;
