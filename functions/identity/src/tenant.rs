@@ -5,7 +5,7 @@ pub(crate) mod store;
 use kernel::{Timestamp, id::TenantId};
 use serde::{Deserialize, Serialize};
 
-use crate::tenant_name::TenantName;
+use crate::display_name::DisplayName;
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct Tenant {
     /// Its id.
     pub id: TenantId,
     /// What people call it.
-    pub name: TenantName,
+    pub name: DisplayName,
     /// Made with an account, and gone with it.
     pub is_personal: bool,
     /// How many owners it has: the last one cannot go.
@@ -26,7 +26,7 @@ pub struct Tenant {
 
 impl Tenant {
     /// A new tenant with its first owner.
-    pub fn new(id: TenantId, name: TenantName, is_personal: bool, now: Timestamp) -> Self {
+    pub fn new(id: TenantId, name: DisplayName, is_personal: bool, now: Timestamp) -> Self {
         Self { id, name, is_personal, owners: 1, created_at: now, updated_at: now }
     }
 }
@@ -41,7 +41,7 @@ pub struct TenantView {
     /// Its id.
     pub id: TenantId,
     /// What people call it.
-    pub name: TenantName,
+    pub name: DisplayName,
     /// Made with an account, and gone with it.
     pub is_personal: bool,
     /// When it was made.

@@ -10,6 +10,7 @@ pub mod error;
 pub mod id;
 pub mod input;
 pub mod json;
+pub mod oauth;
 pub mod page;
 pub mod permission;
 pub mod principal;

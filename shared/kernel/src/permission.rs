@@ -58,6 +58,10 @@ permissions! {
     MembersRead = "members:read" => EVERY_ROLE,
     /// Add, change and remove members.
     MembersWrite = "members:write" => ADMINS,
+    /// See the tenant's service accounts.
+    ServiceAccountsRead = "service_accounts:read" => ADMINS,
+    /// Make and remove service accounts, their secrets and their keys.
+    ServiceAccountsWrite = "service_accounts:write" => ADMINS,
 }
 
 impl Permission {
@@ -85,6 +89,8 @@ impl FromStr for Permission {
         Self::ALL.iter().copied().find(|permission| permission.name() == text).ok_or(ParsePermissionError)
     }
 }
+
+crate::text_input!(Permission);
 
 #[cfg(test)]
 mod tests {

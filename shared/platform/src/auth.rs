@@ -127,7 +127,9 @@ async fn authenticate(edge: &Edge, parts: &Parts, now: Timestamp) -> Result<Prin
     };
     let claims = edge.verifier().verify(token, now).await.map_err(refuse)?;
     if is_cookie && is_unsafe(&parts.method) {
-        check_csrf(edge, &parts.headers, claims.sid)?;
+        let session = claims.session_id();
+        let session = session.ok_or_else(|| Error::Forbidden("cookies are for sessions of people".into()))?;
+        check_csrf(edge, &parts.headers, session)?;
     }
     if edge.revocations().refuse(edge.store(), &claims, now).await? {
         return Err(Error::Unauthenticated("the session has ended; log in again".into()).into());

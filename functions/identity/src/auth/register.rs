@@ -7,12 +7,12 @@ use store::Change;
 
 use crate::{
     App,
+    display_name::DisplayName,
     email::Email,
     mail_token::{self, MailToken, Purpose},
     membership::Membership,
     password::{self, NewPassword, hash::StoredHash},
     tenant::Tenant,
-    tenant_name::TenantName,
     user::{self, User, UserStatus, UserView},
     username::Username,
 };
@@ -55,7 +55,7 @@ pub(crate) async fn register(
     let password = app.hasher.hash(input.password).await?;
     let user = new_user(input.email, input.username, password, now);
     let token =
-        MailToken::issue(ids::new(now), user.id, Purpose::VerifyEmail, &*app.mail_keys.latest().await?, now);
+        MailToken::issue(ids::new(now), user.id, Purpose::VerifyEmail, &*app.roots.latest().await?, now);
 
     let change = Change::new("user.register", "user", user.id).in_tenant(user.personal_tenant_id);
     let change = create_with_tenant(change, &user)?;
@@ -84,7 +84,7 @@ pub(crate) fn new_user(email: Email, username: Username, password: StoredHash, n
 
 /// Writes a new account with the tenant that belongs to it.
 pub(crate) fn create_with_tenant(change: Change, user: &User) -> Result<Change, Error> {
-    let name: TenantName =
+    let name: DisplayName =
         user.username.as_str().parse().map_err(|_| Error::internal("name a tenant", "no name"))?;
     let tenant = Tenant::new(user.personal_tenant_id, name.clone(), true, user.created_at);
     let membership = Membership {

@@ -8,9 +8,9 @@ use store::Change;
 use super::list_tenants::people_only;
 use crate::{
     App,
+    display_name::DisplayName,
     membership::Membership,
     tenant::{Tenant, TenantView},
-    tenant_name::TenantName,
     user,
 };
 
@@ -20,7 +20,7 @@ kernel::input! {
     #[schema(example = json!({"name": "Ann's workshop"}))]
     pub(crate) struct CreateTenant {
         /// What people call it.
-        name: TenantName,
+        name: DisplayName,
     }
 }
 

@@ -8,8 +8,8 @@ use store::Change;
 use super::find;
 use crate::{
     App,
+    display_name::DisplayName,
     tenant::{Tenant, TenantView},
-    tenant_name::TenantName,
 };
 
 kernel::input! {
@@ -18,7 +18,7 @@ kernel::input! {
     #[schema(example = json!({"name": "Ann's big workshop"}))]
     pub(crate) struct UpdateTenant {
         /// What people call it from now on.
-        name: Option<TenantName>,
+        name: Option<DisplayName>,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a tenant calls itself.
+//! What people call a tenant or a service account.
 
 use std::{fmt, str::FromStr};
 
@@ -8,14 +8,14 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, utoipa::ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, min_length = 1, max_length = 100, example = "Ann's workshop")]
-pub struct TenantName(String);
+pub struct DisplayName(String);
 
-/// Why a text is no tenant name, as the end of a sentence.
+/// Why a text is no name, as the end of a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ParseTenantNameError(&'static str);
+pub struct ParseDisplayNameError(&'static str);
 
-impl TenantName {
+impl DisplayName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -28,35 +28,35 @@ fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-impl FromStr for TenantName {
-    type Err = ParseTenantNameError;
+impl FromStr for DisplayName {
+    type Err = ParseDisplayNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let name = text.trim();
         if name.chars().any(is_control) {
-            return Err(ParseTenantNameError("must not contain control characters"));
+            return Err(ParseDisplayNameError("must not contain control characters"));
         }
         if !(1..=100).contains(&name.chars().count()) {
-            return Err(ParseTenantNameError("must be 1 to 100 characters long"));
+            return Err(ParseDisplayNameError("must be 1 to 100 characters long"));
         }
         Ok(Self(name.to_owned()))
     }
 }
 
-impl fmt::Display for TenantName {
+impl fmt::Display for DisplayName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for TenantName {
+impl<'de> Deserialize<'de> for DisplayName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(de::Error::custom)
     }
 }
 
-kernel::text_input!(TenantName);
+kernel::text_input!(DisplayName);
 
 #[cfg(test)]
 mod tests {
@@ -79,9 +79,9 @@ mod tests {
             ("gro\u{202e}.emca", None),
             (&*format!("{hundred}x"), None),
         ] {
-            let name = written.parse::<TenantName>().ok();
-            assert_eq!(name.as_ref().map(TenantName::as_str), kept, "{written:?}");
-            let read = serde_json::from_value::<TenantName>(written.into()).ok();
+            let name = written.parse::<DisplayName>().ok();
+            assert_eq!(name.as_ref().map(DisplayName::as_str), kept, "{written:?}");
+            let read = serde_json::from_value::<DisplayName>(written.into()).ok();
             assert_eq!(read, name);
         }
     }
@@ -89,8 +89,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_name_reads_back_as_itself(text in ".{0,120}") {
-            if let Ok(name) = text.parse::<TenantName>() {
-                prop_assert_eq!(name.to_string().parse::<TenantName>().unwrap(), name);
+            if let Ok(name) = text.parse::<DisplayName>() {
+                prop_assert_eq!(name.to_string().parse::<DisplayName>().unwrap(), name);
             }
         }
     }
