@@ -32,11 +32,13 @@ fn by(role: Role, scopes: Scopes) -> Principal {
     Principal { role, ..account().principal(scopes) }
 }
 
+/// What it is, the role and the scopes, who gives them, and what is said against it.
+type Case<'a> = (&'a str, Role, &'a [Permission], Principal, Result<(), &'a str>);
+
 #[test]
 fn nobody_hands_out_more_than_they_have() {
     use Permission::{MembersRead, MembersWrite, ServiceAccountsWrite, UsersRead, UsersWrite};
     let machine = Scopes::Only(vec![ServiceAccountsWrite, MembersRead]);
-    type Case<'a> = (&'a str, Role, &'a [Permission], Principal, Result<(), &'a str>);
     let cases: [Case<'_>; 11] = [
         ("what the role grants", Role::Viewer, &[MembersRead], by(Role::Admin, Scopes::Full), Ok(())),
         ("one's own role", Role::Admin, &[MembersWrite], by(Role::Admin, Scopes::Full), Ok(())),

@@ -6,7 +6,10 @@ use ring::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{public_key::PublicKey, service_account::tests::account};
+use crate::{
+    public_key::PublicKey,
+    service_account::{credential::UploadedKey, tests::account},
+};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_767_225_600);
 const ISSUER: &str = "https://api.example.com";
@@ -143,5 +146,51 @@ fn the_key_decides_and_not_the_header() {
         ("nothing", String::new(), &one, false),
     ] {
         assert_eq!(verify(&text, account).is_ok(), expected, "{case}");
+    }
+}
+
+/// What `tests/interop/assertions.py` and `tests/interop/assertions.mjs` have written: nothing of ours made them.
+const FOREIGN: [&str; 2] = [
+    include_str!("../../../tests/fixtures/assertions-pyjwt.json"),
+    include_str!("../../../tests/fixtures/assertions-jose.json"),
+];
+
+#[test]
+fn assertions_of_other_libraries_are_accepted() {
+    platform::jwt::install();
+    let made: Vec<Value> = FOREIGN
+        .iter()
+        .flat_map(|text| serde_json::from_str::<Vec<Value>>(text).expect("a list of keys and assertions"))
+        .collect();
+    assert_eq!(made.len(), 6, "three algorithms of two libraries");
+    for Made { key, text } in made.iter().map(Made::read) {
+        let account = ServiceAccount { keys: vec![key], ..account() };
+        let used = verify(&text, &account).unwrap_or_else(|refusal| panic!("{text}: {refusal}"));
+        assert_eq!(used.expires_at, NOW + LIFETIME_MAX);
+        // The signature covers every byte: of the claims here.
+        let at = text.find('.').unwrap() + 10;
+        let other = if &text[at..=at] == "A" { "B" } else { "A" };
+        let altered = format!("{}{other}{}", &text[..at], &text[at + 1..]);
+        assert!(verify(&altered, &account).is_err(), "{altered}");
+    }
+}
+
+/// A key as it was uploaded, and an assertion signed with it.
+struct Made {
+    key: ClientKey,
+    text: String,
+}
+
+impl Made {
+    fn read(made: &Value) -> Self {
+        let body = json!({"jwk": made["jwk"]});
+        let upload: Upload = kernel::input::parse(&body).unwrap_or_else(|error| panic!("{body}: {error:?}"));
+        Self { key: upload.jwk.adopt(NOW), text: made["assertion"].as_str().unwrap().to_owned() }
+    }
+}
+
+kernel::input! {
+    struct Upload {
+        jwk: UploadedKey,
     }
 }
