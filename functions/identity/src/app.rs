@@ -37,7 +37,7 @@ impl FromStr for IdpMode {
 pub struct App {
     pub(crate) edge: Edge,
     pub(crate) signing: SigningKeys,
-    pub(crate) mail_keys: Kept<AppKeys>,
+    pub(crate) roots: Kept<AppKeys>,
     pub(crate) refresh_keys: Kept<RefreshKeys>,
     pub(crate) hasher: Hasher,
     pub(crate) publishing: Publishing,
@@ -72,7 +72,7 @@ impl App {
         }
         let app_keys_secret = &edge.config().app_keys_secret;
         Ok(Self {
-            mail_keys: Kept::new(edge.secrets(), app_keys_secret),
+            roots: Kept::new(edge.secrets(), app_keys_secret),
             refresh_keys: Kept::new(edge.secrets(), app_keys_secret),
             hasher: Hasher::new(Kept::new(edge.secrets(), &pepper_secret)),
             publishing,

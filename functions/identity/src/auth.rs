@@ -7,6 +7,7 @@ pub(crate) mod logout;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod reset_password;
+pub(crate) mod token;
 pub(crate) mod verify_email;
 
 mod redemption;

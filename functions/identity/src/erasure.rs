@@ -10,6 +10,7 @@ use store::{Actor, Change, Entity, Key, Query, Store, Stored};
 use crate::{
     login_event::{KnownDevice, LoginEvent},
     membership::Membership,
+    service_account::ServiceAccount,
     session::Session,
     tenant::Tenant,
     user::{self, User},
@@ -33,6 +34,8 @@ struct Farewell {
     owners_left: Option<u32>,
     /// Who is dismissed because the tenant goes.
     others: Vec<Stored<Membership>>,
+    /// The machines that go with the tenant.
+    machines: Vec<Stored<ServiceAccount>>,
 }
 
 /// How many owners a tenant has without the account; `None` when it goes with it: the personal one, whoever else is
@@ -107,18 +110,19 @@ impl<'a> Erasure<'a> {
 
     async fn farewell(&self, membership: Stored<Membership>, tenant: Stored<Tenant>) -> Result<Farewell> {
         let owners_left = owners_left(self.user, &tenant, membership.role);
-        let mut others = Vec::new();
+        let (mut others, mut machines) = (Vec::new(), Vec::new());
         if owners_left.is_none() {
             others = self.store.all(&Membership::of_tenant(tenant.id).consistent()).await?;
             others.retain(|member| member.user_id != self.user.id);
             if tenant.id != self.user.personal_tenant_id && !others.is_empty() {
                 return Err(last_owner(&tenant));
             }
+            machines = self.store.all(&ServiceAccount::of_tenant(tenant.id)).await?;
         }
-        Ok(Farewell { membership, tenant, owners_left, others })
+        Ok(Farewell { membership, tenant, owners_left, others, machines })
     }
 
-    /// Ends the memberships of everybody else in a tenant that goes.
+    /// Ends the memberships of everybody else in a tenant that goes, and its service accounts.
     async fn dismiss(&self, farewell: &Farewell) -> Result<()> {
         let now = self.actor.now;
         let tenant_id = farewell.tenant.id;
@@ -128,6 +132,15 @@ impl<'a> Erasure<'a> {
             let change = members.iter().fold(change, |change, member| {
                 let subject = Subject::Member(tenant_id, member.user_id);
                 change.delete(member).revoke(ids::new(now), subject, now)
+            });
+            self.store.commit(self.actor, change).await?;
+        }
+        // An index may be behind: what it misses gets no tokens, because the tenant is not there.
+        for machines in farewell.machines.chunks(BATCH / 2) {
+            let change = Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id);
+            let change = machines.iter().fold(change, |change, machine| {
+                let change = change.discard::<ServiceAccount>(ServiceAccount::key_of(machine.id));
+                change.revoke(ids::new(now), Subject::ServiceAccount(machine.id), now)
             });
             self.store.commit(self.actor, change).await?;
         }

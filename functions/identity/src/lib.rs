@@ -10,10 +10,13 @@ pub mod login_event;
 pub mod mail_token;
 pub mod membership;
 pub mod password;
+pub mod public_key;
 pub mod refresh;
+pub mod service_account;
 pub mod session;
 pub mod signing;
 pub mod tenant;
+pub mod token_request;
 pub mod user;
 pub mod username;
 
@@ -25,6 +28,7 @@ mod hashing;
 mod keys;
 mod mailer;
 mod me;
+mod service_accounts;
 mod tenants;
 mod tokens;
 mod users;
@@ -111,6 +115,7 @@ platform::endpoints! {
     me::list_login_events::list_login_events,
     me::leave_tenant::leave_tenant,
     auth::csrf::csrf,
+    auth::token::token,
     users::list_users::list_users,
     users::get_user::get_user,
     users::update_user::update_user,
@@ -123,6 +128,15 @@ platform::endpoints! {
     tenants::members::get_member::get_member,
     tenants::members::change_member::change_member,
     tenants::members::remove_member::remove_member,
+    service_accounts::list_service_accounts::list_service_accounts,
+    service_accounts::create_service_account::create_service_account,
+    service_accounts::get_service_account::get_service_account,
+    service_accounts::delete_service_account::delete_service_account,
+    service_accounts::add_secret::add_secret,
+    service_accounts::remove_secret::remove_secret,
+    service_accounts::add_key::add_key,
+    service_accounts::get_key::get_key,
+    service_accounts::remove_key::remove_key,
     keys::jwks::jwks,
     keys::openid_configuration::openid_configuration,
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 use kernel::{
     Error, Result, Role, Timestamp,
-    claims::{ACCESS_TOKEN_LIFETIME, AccessClaims},
+    claims::{ACCESS_TOKEN_LIFETIME, AccessClaims, Holder},
     id::TenantId,
 };
 use platform::{auth, cookie, edge::AUDIENCE};
@@ -102,11 +102,10 @@ fn claims(app: &App, session: &Session, role: Role, refresh_token: &RefreshToken
     AccessClaims {
         iss: app.edge.config().public_url.as_str().to_owned(),
         aud: AUDIENCE.to_owned(),
-        sub: session.user_id,
         jti: refresh_token.access_token_id(issued_at),
         iat: issued_at.seconds(),
         exp: (Timestamp::from_seconds(issued_at.seconds()) + ACCESS_TOKEN_LIFETIME).seconds(),
-        sid: session.id(),
+        holder: Holder::User(session.user_id, session.id()),
         tid: session.tenant_id,
         role,
         scope: "full".to_owned(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Principal, PrincipalKind, Role, Timestamp,
-    id::{Id as _, SessionId, TenantId, TokenId, UserId},
+    id::{Id as _, ServiceAccountId, SessionId, TenantId, TokenId, UserId},
     principal::Scopes,
 };
 
@@ -21,27 +21,83 @@ pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
 /// The claims of an access token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WireClaims", into = "WireClaims")]
 pub struct AccessClaims {
     /// Who issued it: the public base URL.
     pub iss: String,
     /// For whom: the API.
     pub aud: String,
-    /// The account.
-    pub sub: UserId,
     /// This token.
     pub jti: TokenId,
     /// Issued at, seconds since the epoch.
     pub iat: i64,
     /// Expires at, seconds since the epoch.
     pub exp: i64,
-    /// The login session.
-    pub sid: SessionId,
+    /// Whom it speaks for: `sub`, with `sid` or `client_id`.
+    pub holder: Holder,
     /// The tenant.
     pub tid: TenantId,
     /// The role in that tenant.
     pub role: Role,
     /// What the token was narrowed to.
     pub scope: String,
+}
+
+/// Whom a token speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// A person in a login session: `sub` and `sid`.
+    User(UserId, SessionId),
+    /// A machine: `sub`, which is its `client_id` too (RFC 9068 §2.2).
+    ServiceAccount(ServiceAccountId),
+}
+
+/// The claims as they travel.
+#[derive(Serialize, Deserialize)]
+struct WireClaims {
+    iss: String,
+    aud: String,
+    sub: String,
+    jti: TokenId,
+    iat: i64,
+    exp: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<SessionId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_id: Option<ServiceAccountId>,
+    tid: TenantId,
+    role: Role,
+    scope: String,
+}
+
+/// The token speaks for nobody, or for two.
+#[derive(Debug, thiserror::Error)]
+#[error("sub goes with either sid or an equal client_id")]
+pub struct HolderError;
+
+impl TryFrom<WireClaims> for AccessClaims {
+    type Error = HolderError;
+
+    fn try_from(wire: WireClaims) -> Result<Self, HolderError> {
+        let holder = match (wire.sid, wire.client_id) {
+            (Some(session), None) => Holder::User(wire.sub.parse().map_err(|_| HolderError)?, session),
+            (None, Some(client)) if client.to_string() == wire.sub => Holder::ServiceAccount(client),
+            _ => return Err(HolderError),
+        };
+        let WireClaims { iss, aud, jti, iat, exp, tid, role, scope, .. } = wire;
+        Ok(Self { iss, aud, jti, iat, exp, holder, tid, role, scope })
+    }
+}
+
+impl From<AccessClaims> for WireClaims {
+    fn from(claims: AccessClaims) -> Self {
+        let (sub, sid, client_id) = match claims.holder {
+            Holder::User(user, session) => (user.to_string(), Some(session), None),
+            Holder::ServiceAccount(client) => (client.to_string(), None, Some(client)),
+        };
+        let AccessClaims { iss, aud, jti, iat, exp, tid, role, scope, .. } = claims;
+        Self { iss, aud, sub, jti, iat, exp, sid, client_id, tid, role, scope }
+    }
 }
 
 /// What the verifier expects.
@@ -91,15 +147,27 @@ impl AccessClaims {
         broken.into_iter().find(|(is_broken, _)| *is_broken).map_or(Ok(()), |(_, error)| Err(error))
     }
 
+    /// The login session, for people.
+    pub fn session_id(&self) -> Option<SessionId> {
+        match self.holder {
+            Holder::User(_, session) => Some(session),
+            Holder::ServiceAccount(_) => None,
+        }
+    }
+
     /// The caller the token speaks for.
     pub fn principal(&self) -> Principal {
+        let (kind, id) = match self.holder {
+            Holder::User(user, _) => (PrincipalKind::User, user.uuid()),
+            Holder::ServiceAccount(account) => (PrincipalKind::ServiceAccount, account.uuid()),
+        };
         Principal {
-            kind: PrincipalKind::User,
-            id: self.sub.uuid(),
+            kind,
+            id,
             tenant_id: self.tid,
             role: self.role,
             scopes: Scopes::parse(&self.scope),
-            session_id: Some(self.sid),
+            session_id: self.session_id(),
         }
     }
 }
@@ -114,11 +182,10 @@ mod tests {
         AccessClaims {
             iss: "https://a".into(),
             aud: "api".into(),
-            sub: UserId::from_uuid(Uuid::nil()),
             jti: TokenId::from_uuid(Uuid::nil()),
             iat: 1000,
             exp: 1900,
-            sid: SessionId::from_uuid(Uuid::nil()),
+            holder: Holder::User(UserId::from_uuid(Uuid::nil()), SessionId::from_uuid(Uuid::nil())),
             tid: TenantId::from_uuid(Uuid::nil()),
             role: Role::Member,
             scope: "full".into(),
@@ -146,6 +213,37 @@ mod tests {
         ];
         for (name, claims, now, outcome) in cases {
             assert_eq!(claims.check(&expected, Timestamp::from_seconds(now)), outcome, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_token_speaks_for_a_person_or_a_machine_and_never_for_both() {
+        let (id, other) = (Uuid::from_u128(7), Uuid::from_u128(8));
+        let machine = AccessClaims {
+            holder: Holder::ServiceAccount(ServiceAccountId::from_uuid(id)),
+            scope: "members:read".into(),
+            ..claims()
+        };
+        for claims in [claims(), machine.clone()] {
+            let wire = serde_json::to_string(&claims).unwrap();
+            assert_eq!(serde_json::from_str::<AccessClaims>(&wire).unwrap(), claims, "{wire}");
+        }
+        let wire = serde_json::to_value(&machine).unwrap();
+        assert_eq!((&wire["sub"], &wire["client_id"]), (&id.to_string().into(), &id.to_string().into()));
+        assert_eq!(machine.principal().kind, PrincipalKind::ServiceAccount);
+        assert_eq!((machine.principal().id, machine.session_id()), (id, None));
+        for (case, field, value) in [
+            ("a session as well", "sid", Some(other.to_string())),
+            ("another client", "client_id", Some(other.to_string())),
+            ("neither", "client_id", None),
+            ("a subject that is no id", "sub", Some("olga".to_owned())),
+        ] {
+            let mut wrong = wire.clone();
+            match value {
+                Some(value) => wrong[field] = value.into(),
+                None => drop(wrong.as_object_mut().unwrap().remove(field)),
+            }
+            assert!(serde_json::from_value::<AccessClaims>(wrong).is_err(), "{case}");
         }
     }
 }

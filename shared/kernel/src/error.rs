@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use crate::oauth;
+
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -29,6 +31,14 @@ pub enum Error {
     /// The caller is not known. The text tells the caller what to do, never which part of a credential was wrong.
     #[error("unauthenticated: {0}")]
     Unauthenticated(Cow<'static, str>),
+    /// A token endpoint refuses: the problem is told in OAuth's words as well.
+    #[error("{}: {detail}", code.name())]
+    OAuth {
+        /// What OAuth calls it.
+        code: oauth::Code,
+        /// What was wrong and what to do, in ASCII: RFC 6749 §5.2 allows no other character there.
+        detail: Cow<'static, str>,
+    },
     /// The caller is known and may not do this.
     #[error("forbidden: {0}")]
     Forbidden(Cow<'static, str>),
@@ -96,6 +106,11 @@ impl Error {
         Self::Conflict { rule, detail: detail.into() }
     }
 
+    /// A refusal of a token endpoint.
+    pub fn oauth(code: oauth::Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::OAuth { code, detail: detail.into() }
+    }
+
     /// One fault at one place.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(vec![Fault { pointer: pointer.into(), detail: detail.into() }])
@@ -119,6 +134,7 @@ impl Error {
             Self::Malformed(_)
             | Self::Invalid(_)
             | Self::Unauthenticated(_)
+            | Self::OAuth { .. }
             | Self::Forbidden(_)
             | Self::NotFound(_)
             | Self::Conflict { .. }

@@ -90,6 +90,8 @@ ids! {
     SessionId,
     /// A service account.
     ServiceAccountId,
+    /// A service account's secret.
+    ClientSecretId,
     /// An API key.
     ApiKeyId,
     /// One access token (`jti`).

@@ -14,6 +14,7 @@ pub mod input;
 pub mod json;
 pub mod limit;
 pub mod network;
+pub mod oauth;
 pub mod page;
 pub mod permission;
 pub mod principal;

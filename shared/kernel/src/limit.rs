@@ -148,13 +148,11 @@ mod tests {
     /// What the store does in one conditional update.
     fn ask(tat: &mut Option<Tat>, rate: Rate, now: Timestamp) -> Result<(), Duration> {
         let current = tat.map_or(Tat::whole(now), |tat| tat.max(Tat::whole(now)));
-        match current.wait(rate, now) {
-            Some(wait) => Err(wait),
-            None => {
-                *tat = Some(current.after_one(rate));
-                Ok(())
-            }
+        if let Some(wait) = current.wait(rate, now) {
+            return Err(wait);
         }
+        *tat = Some(current.after_one(rate));
+        Ok(())
     }
 
     #[test]

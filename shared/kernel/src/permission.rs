@@ -78,6 +78,10 @@ permissions! {
     ApiKeysRead = "api_keys:read" => OPERATORS, ADMINISTRATION;
     /// Make, change, rotate and delete API keys.
     ApiKeysWrite = "api_keys:write" => OPERATORS, ADMINISTRATION;
+    /// See the tenant's service accounts.
+    ServiceAccountsRead = "service_accounts:read" => ADMINS, EVERY_ACCOUNT;
+    /// Make and remove service accounts, their secrets and their keys.
+    ServiceAccountsWrite = "service_accounts:write" => ADMINS, EVERY_ACCOUNT;
 }
 
 impl Permission {

@@ -169,7 +169,8 @@ impl Principal {
 }
 
 /// What a token was narrowed to (`scope`, RFC 6749 §3.3): `full`, or permission names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
 pub enum Scopes {
     /// Everything its role grants.
     Full,
@@ -200,6 +201,18 @@ impl Scopes {
             Self::Full => vec!["full"],
             Self::Only(permissions) => permissions.iter().map(|permission| permission.name()).collect(),
         }
+    }
+}
+
+impl From<Scopes> for String {
+    fn from(scopes: Scopes) -> Self {
+        scopes.names().join(" ")
+    }
+}
+
+impl From<String> for Scopes {
+    fn from(claim: String) -> Self {
+        Self::parse(&claim)
     }
 }
 

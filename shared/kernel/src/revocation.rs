@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Timestamp,
-    claims::AccessClaims,
-    id::{self, Id as _, SessionId, TenantId, UserId},
+    claims::{AccessClaims, Holder},
+    id::{self, Id as _, ServiceAccountId, SessionId, TenantId, UserId},
 };
 
 /// Whose tokens are refused.
@@ -24,6 +24,8 @@ pub enum Subject {
     User(UserId),
     /// Every token of one account in one tenant: its role there has changed.
     Member(TenantId, UserId),
+    /// Every token of one service account.
+    ServiceAccount(ServiceAccountId),
     /// A subject written by a newer version; it refuses nothing here.
     Other(String),
 }
@@ -34,6 +36,7 @@ impl From<Subject> for String {
             Subject::Session(id) => format!("session#{id}"),
             Subject::User(id) => format!("user#{id}"),
             Subject::Member(tenant, user) => format!("member#{tenant}#{user}"),
+            Subject::ServiceAccount(id) => format!("service_account#{id}"),
             Subject::Other(text) => text,
         }
     }
@@ -45,6 +48,7 @@ impl From<String> for Subject {
         let read = match parts[..] {
             ["session", id] => id.parse().ok().map(Self::Session),
             ["user", id] => id.parse().ok().map(Self::User),
+            ["service_account", id] => id.parse().ok().map(Self::ServiceAccount),
             ["member", tenant, user] => {
                 tenant.parse().ok().zip(user.parse().ok()).map(|(tenant, user)| Self::Member(tenant, user))
             }
@@ -73,9 +77,15 @@ impl Revocations {
     /// Whether the token is refused.
     pub fn refuse(&self, claims: &AccessClaims) -> bool {
         let made_at = id::made_at(claims.jti.uuid());
-        [Subject::Session(claims.sid), Subject::User(claims.sub), Subject::Member(claims.tid, claims.sub)]
-            .iter()
-            .any(|subject| self.0.get(subject).is_some_and(|at| made_at <= *at))
+        let is_revoked = |subject| self.0.get(&subject).is_some_and(|at| made_at <= *at);
+        match claims.holder {
+            Holder::User(user, session) => {
+                is_revoked(Subject::Session(session))
+                    || is_revoked(Subject::User(user))
+                    || is_revoked(Subject::Member(claims.tid, user))
+            }
+            Holder::ServiceAccount(account) => is_revoked(Subject::ServiceAccount(account)),
+        }
     }
 }
 
@@ -91,31 +101,38 @@ mod tests {
         AccessClaims {
             iss: String::new(),
             aud: String::new(),
-            sub: UserId::from_uuid(id(1)),
             jti: TokenId::from_uuid(id::uuid_v7(Timestamp::from_millis(millis), [0; 10])),
             iat: millis / 1000,
             exp: millis / 1000 + 900,
-            sid: SessionId::from_uuid(id(2)),
+            holder: Holder::User(UserId::from_uuid(id(1)), SessionId::from_uuid(id(2))),
             tid: TenantId::from_uuid(id(3)),
             role: Role::Member,
             scope: "full".into(),
         }
     }
 
+    /// A person's token and a machine's, with every subject that refuses it.
+    fn tokens(millis: i64) -> Vec<(AccessClaims, Subject)> {
+        let person = claims_made_at(millis);
+        let Holder::User(user, session) = person.holder else { panic!("a person's token") };
+        let account = ServiceAccountId::from_uuid(Uuid::from_u128(9));
+        let machine = AccessClaims { holder: Holder::ServiceAccount(account), ..person.clone() };
+        vec![
+            (person.clone(), Subject::Session(session)),
+            (person.clone(), Subject::User(user)),
+            (person.clone(), Subject::Member(person.tid, user)),
+            (machine, Subject::ServiceAccount(account)),
+        ]
+    }
+
     #[test]
     fn refuses_what_was_made_before_and_nothing_after() {
-        let token = claims_made_at(5_000);
-        let subjects =
-            [Subject::Session(token.sid), Subject::User(token.sub), Subject::Member(token.tid, token.sub)];
-        for subject in subjects {
+        for ((token, subject), (later, _)) in tokens(5_000).into_iter().zip(tokens(5_001)) {
             let mut revocations = Revocations::default();
             revocations.insert(subject.clone(), Timestamp::from_millis(5_000));
             revocations.insert(subject.clone(), Timestamp::from_millis(4_000));
             assert!(revocations.refuse(&token), "{subject:?}");
-            assert!(
-                !revocations.refuse(&claims_made_at(5_001)),
-                "{subject:?}: made in the same second, later"
-            );
+            assert!(!revocations.refuse(&later), "{subject:?}: made in the same second, later");
             revocations.prune(Timestamp::from_millis(5_001));
             assert!(!revocations.refuse(&token), "{subject:?}: pruned");
         }
@@ -130,13 +147,8 @@ mod tests {
 
     #[test]
     fn subjects_read_back_and_unknown_ones_survive() {
-        let token = claims_made_at(1);
-        for subject in [
-            Subject::Session(token.sid),
-            Subject::User(token.sub),
-            Subject::Member(token.tid, token.sub),
-            Subject::Other("key#abc".into()),
-        ] {
+        let subjects = tokens(1).into_iter().map(|(_, subject)| subject);
+        for subject in subjects.chain([Subject::Other("key#abc".into())]) {
             assert_eq!(Subject::from(String::from(subject.clone())), subject);
         }
     }

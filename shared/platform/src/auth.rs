@@ -256,9 +256,19 @@ impl Caller {
         way: Way,
     ) -> Result<Self, Problem> {
         let claims = edge.verifier().verify(token, info.now).await.map_err(refuse)?;
-        if way == Way::Cookie && is_unsafe(&parts.method) {
-            check_csrf(edge, &parts.headers, claims.sid)?;
-        }
+        let way = match (way, claims.session_id()) {
+            (Way::Cookie, Some(session)) => {
+                if is_unsafe(&parts.method) {
+                    check_csrf(edge, &parts.headers, session)?;
+                }
+                Way::Cookie
+            }
+            (Way::Cookie, None) => {
+                return Err(Error::Forbidden("cookies are for sessions of people".into()).into());
+            }
+            (way, Some(_)) => way,
+            (_, None) => Way::ServiceToken,
+        };
         if edge.revocations().refuse(edge.store(), &claims, info.now).await? {
             return Err(Error::Unauthenticated("the session has ended; log in again".into()).into());
         }

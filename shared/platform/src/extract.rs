@@ -106,13 +106,17 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Error> {
+    require_type(headers, "application/json")
+}
+
+fn require_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Error> {
     let media_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
+    if essence.eq_ignore_ascii_case(expected) {
         Ok(())
     } else {
-        Err(Error::UnsupportedMediaType { expected: "application/json" })
+        Err(Error::UnsupportedMediaType { expected })
     }
 }
 
@@ -129,6 +133,25 @@ async fn read_body(request: Request) -> Result<Bytes, Error> {
 
 fn parse<T: Input>(body: &[u8]) -> Result<T, Error> {
     input::parse(&json::parse(body)?)
+}
+
+/// The parameters of a form (RFC 6749 appendix B), as they were sent: a name may stand more than once.
+#[derive(Debug)]
+pub struct Form(pub Vec<(String, String)>);
+
+/// The media type of forms.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        require_type(request.headers(), FORM)?;
+        let body = read_body(request).await?;
+        let text = std::str::from_utf8(&body);
+        let text = text.map_err(|_| Error::Malformed("the body is not UTF-8".into()))?;
+        Ok(Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect()))
+    }
 }
 
 /// The query parameters, read like a body whose fields are all text.

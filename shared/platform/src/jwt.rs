@@ -1,4 +1,5 @@
-//! JSON Web Tokens through ring: the `CryptoProvider` that `jsonwebtoken` leaves open, for `EdDSA` and RS256 only.
+//! JSON Web Tokens through ring: the `CryptoProvider` that `jsonwebtoken` leaves open, for `EdDSA` and RS256;
+//! and ES256 to verify what others have signed.
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey,
@@ -8,8 +9,8 @@ use jsonwebtoken::{
 use ring::{
     rand::SystemRandom,
     signature::{
-        ED25519, Ed25519KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
-        RsaPublicKeyComponents, UnparsedPublicKey,
+        ECDSA_P256_SHA256_FIXED, ED25519, Ed25519KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
+        RsaKeyPair, RsaPublicKeyComponents, UnparsedPublicKey,
     },
 };
 use signature::{Error as SignatureError, Signer, Verifier};
@@ -44,6 +45,7 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> jsonwebtoken::errors::R
     use jsonwebtoken::DecodingKeyKind;
     match (algorithm, key.kind()) {
         (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(public)) => Ok(Box::new(EdVerifier(public.clone()))),
+        (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => Ok(Box::new(EcVerifier(point.clone()))),
         (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
             Ok(Box::new(RsaVerifier { n: n.clone(), e: e.clone() }))
         }
@@ -96,6 +98,23 @@ impl Verifier<Vec<u8>> for EdVerifier {
 impl JwtVerifier for EdVerifier {
     fn algorithm(&self) -> Algorithm {
         Algorithm::EdDSA
+    }
+}
+
+/// Over an uncompressed point (SEC 1 §2.3.3).
+struct EcVerifier(Vec<u8>);
+
+impl Verifier<Vec<u8>> for EcVerifier {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), SignatureError> {
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &self.0)
+            .verify(message, signature)
+            .map_err(|_| SignatureError::new())
+    }
+}
+
+impl JwtVerifier for EcVerifier {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::ES256
     }
 }
 

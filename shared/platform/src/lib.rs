@@ -38,7 +38,7 @@ pub use auth::{Allowed, Guarded, Public, Visitor};
 pub use boot::{Boot, BootError};
 pub use clock::Clock;
 pub use edge::Edge;
-pub use extract::{Create, Json, Paging, Path, Query};
+pub use extract::{Create, Form, Json, Paging, Path, Query};
 pub use function::{Function, run};
 pub use needs::{Grant, Needs};
 pub use problem::{Problem, Result};

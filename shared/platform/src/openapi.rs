@@ -135,6 +135,11 @@ fn complete_operation(operation: &mut Operation) {
         .collect();
     let takes_key = parameters_named(operation, "Idempotency-Key");
     let has_body = operation.request_body.is_some();
+    // A form is read by its endpoint, which says in its own words what is wrong with it.
+    let has_json = match &operation.request_body {
+        Some(RefOr::T(body)) => body.content.keys().any(|media_type| media_type.contains("json")),
+        _ => has_body,
+    };
     let has_query = places.iter().any(|place| matches!(place, ParameterIn::Query));
     let has_path = places.iter().any(|place| matches!(place, ParameterIn::Path));
     let problems: BTreeMap<&str, (bool, &str)> = BTreeMap::from([
@@ -144,8 +149,8 @@ fn complete_operation(operation: &mut Operation) {
         ("404", (has_path, "There is no such resource for this caller.")),
         ("409", (takes_key, "A request with the same Idempotency-Key is being carried out.")),
         ("413", (has_body, "The body is too large.")),
-        ("415", (has_body, "The body is not JSON.")),
-        ("422", (has_body || has_query, "The request breaks rules; `errors` lists each.")),
+        ("415", (has_body, if has_json { "The body is not JSON." } else { "The body is no form." })),
+        ("422", (has_json || has_query, "The request breaks rules; `errors` lists each.")),
         ("429", (true, "Too many requests; see Retry-After.")),
         ("500", (true, "Our fault.")),
         ("503", (true, "Something this depends on does not answer; see Retry-After.")),

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use kernel::{Error, Fault};
+use kernel::{Error, Fault, oauth};
 use serde::Serialize;
 
 /// A handler's result.
@@ -64,6 +64,10 @@ fn describe(error: &Error) -> Description {
         Error::Unauthenticated(detail) => {
             Description::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail.clone())
         }
+        Error::OAuth { code, detail } => {
+            let (status, slug) = refusal(*code);
+            Description::new(status, slug, detail.clone())
+        }
         Error::Forbidden(detail) => Description::new(StatusCode::FORBIDDEN, "forbidden", detail.clone()),
         Error::NotFound(what) => {
             Description::new(StatusCode::NOT_FOUND, "not-found", format!("there is no such {what}"))
@@ -104,6 +108,25 @@ fn describe(error: &Error) -> Description {
     }
 }
 
+/// The status and the kind of a token endpoint's refusal (RFC 6749 §5.2).
+const fn refusal(code: oauth::Code) -> (StatusCode, &'static str) {
+    match code {
+        oauth::Code::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid-request"),
+        oauth::Code::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid-client"),
+        oauth::Code::InvalidGrant => (StatusCode::BAD_REQUEST, "invalid-grant"),
+        oauth::Code::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported-grant-type"),
+        oauth::Code::InvalidScope => (StatusCode::BAD_REQUEST, "invalid-scope"),
+    }
+}
+
+/// How to say who one is (RFC 9110 §11.6.1): a client of a token endpoint by its secret, everybody else by a token.
+fn challenge(error: Option<&Error>) -> &'static str {
+    match error {
+        Some(Error::OAuth { .. }) => "Basic realm=\"groundwork\", charset=\"UTF-8\"",
+        _ => "Bearer",
+    }
+}
+
 /// A problem document.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
@@ -128,12 +151,28 @@ pub struct ProblemDocument {
     /// Every fault of the input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FaultDocument>,
+    /// At a token endpoint, what OAuth calls it (RFC 6749 §5.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'static str>,
+    /// At a token endpoint, the same as `detail`, where OAuth's clients look for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_description: Option<String>,
 }
 
 impl ProblemDocument {
     /// The document of an error.
     pub(crate) fn of(error: &Error, instance: &str, request_id: &str) -> Self {
-        Self { errors: faults(error), ..Self::new(&describe(error), instance, request_id) }
+        Self { errors: faults(error), ..Self::new(&describe(error), instance, request_id) }.in_oauth(error)
+    }
+
+    /// In OAuth's words as well, if it is one of its errors.
+    fn in_oauth(self, error: &Error) -> Self {
+        match error {
+            Error::OAuth { code, .. } => {
+                Self { error: Some(code.name()), error_description: Some(self.detail.clone()), ..self }
+            }
+            _ => self,
+        }
     }
 
     fn new(description: &Description, instance: &str, request_id: &str) -> Self {
@@ -145,6 +184,8 @@ impl ProblemDocument {
             instance: instance.to_owned(),
             request_id: request_id.to_owned(),
             errors: Vec::new(),
+            error: None,
+            error_description: None,
         }
     }
 }
@@ -182,15 +223,18 @@ pub(crate) fn render(response: Response, instance: &str, request_id: &str) -> Re
     {
         return response;
     }
-    let description = error.as_deref().map_or_else(|| plain(status), describe);
-    let mut document = ProblemDocument::new(&description, instance, request_id);
-    document.errors = error.as_deref().map_or_else(Vec::new, faults);
+    let error = error.as_deref();
+    let description = error.map_or_else(|| plain(status), describe);
+    let document = match error {
+        Some(error) => ProblemDocument::of(error, instance, request_id),
+        None => ProblemDocument::new(&description, instance, request_id),
+    };
     let (mut parts, _) = response.into_parts();
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     parts.headers.remove(header::CONTENT_LENGTH);
     if status == StatusCode::UNAUTHORIZED {
-        parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge(error)));
     }
     if let Some(wait) = description.retry_after {
         // Rounded up: retrying at that second succeeds.

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{EncodingKey, Header};
 use kernel::{
     Role, Timestamp,
-    claims::{ACCESS_TOKEN_LIFETIME, ACCESS_TOKEN_TYPE, AccessClaims},
+    claims::{ACCESS_TOKEN_LIFETIME, ACCESS_TOKEN_TYPE, AccessClaims, Holder},
     id::{SessionId, TenantId, TokenId, UserId},
 };
 use platform::{
@@ -68,15 +68,27 @@ impl Issuer {
     /// # Panics
     /// When it cannot be signed.
     pub fn token_of(&self, person: UserId, role: Role, tenant_id: TenantId) -> String {
+        let session: SessionId = ids::new(self.lab.clock().now());
+        self.sign(Holder::User(person, session), role, tenant_id)
+    }
+
+    /// A token of a new service account with this role in this tenant.
+    ///
+    /// # Panics
+    /// When it cannot be signed.
+    pub fn machine_token(&self, role: Role, tenant_id: TenantId) -> String {
+        self.sign(Holder::ServiceAccount(ids::new(self.lab.clock().now())), role, tenant_id)
+    }
+
+    fn sign(&self, holder: Holder, role: Role, tenant_id: TenantId) -> String {
         let now: Timestamp = self.lab.clock().now();
         let claims = AccessClaims {
             iss: self.public_url.clone(),
             aud: AUDIENCE.to_owned(),
-            sub: person,
+            holder,
             jti: ids::new::<TokenId>(now),
             iat: now.seconds(),
             exp: (now + ACCESS_TOKEN_LIFETIME).seconds(),
-            sid: ids::new::<SessionId>(now),
             tid: tenant_id,
             role,
             scope: "full".to_owned(),

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::HeaderMap};
 use kernel::{Error, id::SessionId, permission::ProfileRead};
-use platform::{Allowed, Result, View, Visitor, auth, cookie};
+use platform::{Allowed, Problem, Result, View, Visitor, auth, cookie};
 use serde::Serialize;
 
 use super::refresh;
@@ -25,7 +25,7 @@ pub(crate) struct CsrfView {
     responses(
         (status = 200, description = "The token.", body = CsrfView),
         (status = 401, description = "There is no session."),
-        (status = 403, description = "The account is suspended."),
+        (status = 403, description = "The account is suspended, or the caller is no person."),
     ),
     extensions(("x-permission" = json!("profile:read")))
 )]
@@ -35,11 +35,17 @@ pub(crate) async fn csrf(
     allowed: Result<Allowed<ProfileRead>>,
     headers: HeaderMap,
 ) -> Result<View<CsrfView>> {
-    let session = match allowed.ok().and_then(|allowed| allowed.principal().session_id) {
-        Some(session) => session,
-        None => of_refresh_cookie(&app, &visitor, &headers).await?,
+    let session = match allowed {
+        Ok(allowed) => allowed.principal().session_id.ok_or_else(sessions_only)?,
+        // Known, and no session of a person's.
+        Err(Problem(error @ Error::Forbidden(_))) => return Err(error.into()),
+        Err(_) => of_refresh_cookie(&app, &visitor, &headers).await?,
     };
     Ok(View(CsrfView { csrf_token: auth::csrf_token(&app.edge, session) }))
+}
+
+fn sessions_only() -> Error {
+    Error::Forbidden("only a session of a person has a CSRF token".into())
 }
 
 /// The living session of the refresh cookie.

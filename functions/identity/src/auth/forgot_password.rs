@@ -52,13 +52,8 @@ pub(crate) async fn forgot_password(
         Some(user) => (user.id, user.id.to_string()),
         None => (ids::new(now), app.edge.pseudonym(input.email.as_str())),
     };
-    let token = MailToken::issue(
-        ids::new(now),
-        user_id,
-        Purpose::ResetPassword,
-        &*app.mail_keys.latest().await?,
-        now,
-    );
+    let token =
+        MailToken::issue(ids::new(now), user_id, Purpose::ResetPassword, &*app.roots.latest().await?, now);
     let mut change = Change::new("user.forgot_password", "account", subject);
     if let Some(user) = &user {
         change = change.in_tenant(user.personal_tenant_id);

@@ -22,7 +22,7 @@ impl Redemption {
     /// # Errors
     /// [`refused`], whatever the reason.
     pub(super) async fn begin(app: &App, text: &str, purpose: Purpose, now: Timestamp) -> Result<Self> {
-        let keys = app.mail_keys.knowing(mail_token::kid_of(text).as_ref()).await?;
+        let keys = app.roots.knowing(mail_token::kid_of(text).as_ref()).await?;
         let presented = PresentedMailToken::parse(text, purpose, &keys).map_err(|_| refused())?;
         let store = app.edge.store();
         let token: Option<Stored<MailToken>> =

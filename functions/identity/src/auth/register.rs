@@ -54,7 +54,7 @@ pub(crate) async fn register(
     let password = app.hasher.hash(input.password).await?;
     let user = new_user(input.email, input.username, password, now);
     let token =
-        MailToken::issue(ids::new(now), user.id, Purpose::VerifyEmail, &*app.mail_keys.latest().await?, now);
+        MailToken::issue(ids::new(now), user.id, Purpose::VerifyEmail, &*app.roots.latest().await?, now);
 
     let change = Change::new("user.register", "user", user.id).in_tenant(user.personal_tenant_id);
     let change = create_with_tenant(change, &user)?;

@@ -4,14 +4,22 @@ use axum::{extract::State, response::Response};
 use platform::{Conditional, Public, Result, keys::KeyAlgorithm};
 use serde::Serialize;
 
-use crate::{App, signing::KeySet};
+use crate::{
+    App,
+    auth::token,
+    signing::KeySet,
+    token_request::{AUTH_METHODS, CLIENT_CREDENTIALS, JWT_BEARER},
+};
 
-/// What a verifier of our tokens needs (OpenID Connect Discovery 1.0 §3, RFC 8414 §2). It names no endpoint that is
-/// not there: people log in at our own one, which is none of OAuth's.
+/// What a verifier of our tokens needs, and a service account that asks for one (OpenID Connect Discovery 1.0 §3,
+/// RFC 8414 §2). It names no endpoint that is not there: people log in at our own one, which is none of OAuth's.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "issuer": "https://api.example.com", "jwks_uri": "https://api.example.com/.well-known/jwks.json",
-    "response_types_supported": [], "grant_types_supported": [], "subject_types_supported": ["public"],
+    "token_endpoint": "https://api.example.com/api/v1/auth/token", "response_types_supported": [],
+    "grant_types_supported": ["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"],
+    "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+    "token_endpoint_auth_signing_alg_values_supported": ["EdDSA", "ES256", "RS256"], "subject_types_supported": ["public"],
     "id_token_signing_alg_values_supported": ["EdDSA"], "service_documentation": "https://api.example.com/docs"
 }))]
 pub(crate) struct OpenidConfiguration {
@@ -21,8 +29,14 @@ pub(crate) struct OpenidConfiguration {
     jwks_uri: String,
     /// OAuth's response types: none. The field is required, and its default would claim some.
     response_types_supported: [&'static str; 0],
-    /// OAuth's grants: none, likewise.
-    grant_types_supported: [&'static str; 0],
+    /// Where service accounts get their tokens.
+    token_endpoint: String,
+    /// OAuth's grants: those of service accounts.
+    grant_types_supported: [&'static str; 2],
+    /// How service accounts show who they are.
+    token_endpoint_auth_methods_supported: [&'static str; 3],
+    /// The algorithms of their assertions.
+    token_endpoint_auth_signing_alg_values_supported: [&'static str; 3],
     /// `sub` is the same for everybody.
     subject_types_supported: [&'static str; 1],
     /// The algorithms that tokens are signed with.
@@ -43,7 +57,10 @@ impl OpenidConfiguration {
             issuer: public_url.to_owned(),
             jwks_uri: format!("{public_url}/.well-known/jwks.json"),
             response_types_supported: [],
-            grant_types_supported: [],
+            token_endpoint: format!("{public_url}{}", token::PATH),
+            grant_types_supported: [CLIENT_CREDENTIALS, JWT_BEARER],
+            token_endpoint_auth_methods_supported: AUTH_METHODS,
+            token_endpoint_auth_signing_alg_values_supported: ["EdDSA", "ES256", "RS256"],
             subject_types_supported: ["public"],
             id_token_signing_alg_values_supported: algorithms,
             service_documentation: format!("{public_url}/docs"),

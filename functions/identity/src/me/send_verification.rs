@@ -31,7 +31,7 @@ pub(crate) async fn send_verification(
     let now = allowed.now();
     attempts::spend_mail(&app.edge, &user.email, now).await?;
     let token =
-        MailToken::issue(ids::new(now), user.id, Purpose::VerifyEmail, &*app.mail_keys.latest().await?, now);
+        MailToken::issue(ids::new(now), user.id, Purpose::VerifyEmail, &*app.roots.latest().await?, now);
     let change = Change::new("user.send_verification", "user", user.id).in_tenant(user.personal_tenant_id);
     let change = mail_token::store::send(change, &token);
     app.edge.store().commit(&allowed.actor, change).await?;

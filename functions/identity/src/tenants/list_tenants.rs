@@ -1,7 +1,7 @@
 //! `GET /tenants`
 
 use axum::extract::State;
-use kernel::{Error, Page, Result, Role, id::UserId, permission::TenantsRead};
+use kernel::{Error, Page, Result, Role, id::UserId, permission::ProfileRead};
 use platform::{Allowed, Paging, Query, View};
 use serde::Serialize;
 use store::{Store, Stored};
@@ -31,11 +31,11 @@ pub(crate) struct SeatView {
 #[utoipa::path(
     get, path = "/api/v1/tenants", tag = "tenants", params(Paging),
     responses((status = 200, description = "A page of tenants, oldest first unless told otherwise.", body = Page<SeatView>)),
-    extensions(("x-permission" = json!("tenants:read")))
+    extensions(("x-permission" = json!("profile:read")))
 )]
 pub(crate) async fn list_tenants(
     State(app): State<App>,
-    allowed: Allowed<TenantsRead>,
+    allowed: Allowed<ProfileRead>,
     Query(paging): Query<Paging>,
 ) -> platform::Result<View<Page<SeatView>>> {
     let store = app.edge.store();

@@ -6,6 +6,7 @@ use kernel::Role;
 use serde_json::{Value, json};
 use testkit::{App, Call};
 
+use crate::machines::{self, Machine};
 use crate::people::{PASSWORD, Person, app, email, person, register};
 
 /// Everybody.
@@ -24,7 +25,11 @@ impl Cast {
         app.lab().advance(Duration::from_millis(1));
         let tenant = app.post("/api/v1/tenants").bearer(&founder.access).json(&json!({"name": "Workshop"}));
         let tenant_id = text(&tenant.await.expect(201).json()["id"]);
-        let owner = in_tenant(&app, &founder, &tenant_id).await;
+        let mut owner = in_tenant(&app, &founder, &tenant_id).await;
+        for name in ["Export", "Import"] {
+            app.lab().advance(Duration::from_millis(1));
+            owner.machine = machines::make(&app, &owner.access, name).await;
+        }
         let mut people = vec![(Role::Owner, owner.clone())];
         for (role, name) in [(Role::Viewer, "vera"), (Role::Member, "mona"), (Role::Admin, "adam")] {
             // Ids sort by time: lists are in the order of the cast.
@@ -36,7 +41,7 @@ impl Cast {
             people.push((role, in_tenant(&app, &someone, &tenant_id).await));
         }
         app.lab().advance(Duration::from_millis(1));
-        people.push((Role::Operator, operator(&app).await));
+        people.push((Role::Operator, Person { machine: owner.machine.clone(), ..operator(&app).await }));
         app.lab().advance(Duration::from_millis(1));
         let outsider = person(&app, "eve").await;
         app.lab().advance(Duration::from_millis(1));
@@ -104,6 +109,7 @@ pub(crate) async fn operator(app: &App) -> Person {
         tenant_id: text(&me["tenant_id"]),
         refresh: text(&tokens["refresh_token"]),
         access,
+        machine: Machine::default(),
     }
 }
 

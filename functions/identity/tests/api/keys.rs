@@ -112,8 +112,11 @@ async fn discovery_says_what_is_true() {
     assert_eq!(crate::walk::claims(&ann.access)["iss"], *issuer);
     assert_eq!(document["jwks_uri"], format!("{issuer}{JWKS}"));
     assert_eq!(document["id_token_signing_alg_values_supported"], serde_json::json!(["EdDSA"]));
-    for endpoint in ["authorization_endpoint", "token_endpoint", "userinfo_endpoint"] {
-        assert!(document[endpoint].is_null(), "there is no {endpoint} yet");
+    let path =
+        text(&document["token_endpoint"]).strip_prefix(&issuer).expect("an endpoint of ours").to_owned();
+    assert_eq!(app.post(path).await.problem(415)["detail"], "send application/x-www-form-urlencoded");
+    for endpoint in ["authorization_endpoint", "userinfo_endpoint"] {
+        assert!(document[endpoint].is_null(), "there is no {endpoint}");
     }
 }
 

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use testkit::{Answer, App, Lab};
 
+use crate::machines::Machine;
+
 /// A password that every test person has.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
@@ -19,6 +21,8 @@ pub(crate) struct Person {
     pub(crate) tenant_id: String,
     pub(crate) access: String,
     pub(crate) refresh: String,
+    /// A service account of their tenant, where the test has made one.
+    pub(crate) machine: Machine,
 }
 
 impl Person {
@@ -54,5 +58,6 @@ pub(crate) async fn person(app: &App, name: &str) -> Person {
         tenant_id: text(&user["personal_tenant_id"]),
         access: text(&tokens["access_token"]),
         refresh: text(&tokens["refresh_token"]),
+        machine: Machine::default(),
     }
 }

@@ -14,7 +14,7 @@ pub(crate) struct Operation {
     pub(crate) path: String,
     /// `None` for the public ones.
     pub(crate) permission: Option<Permission>,
-    /// The names of the body's fields and a right body, if it takes one.
+    /// The names of the JSON body's fields and a right body, if it takes one.
     pub(crate) body: Option<(Vec<String>, Value)>,
     /// The names of header and query parameters.
     parameters: Vec<String>,
@@ -44,7 +44,7 @@ impl Operation {
             method: method.to_uppercase(),
             path: path.to_owned(),
             permission: (permission != "public").then(|| permission.parse().unwrap()),
-            body: operation.get("requestBody").map(|body| read_body(document, body)),
+            body: operation.get("requestBody").and_then(|body| read_body(document, body)),
             parameters: parameters.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect(),
             statuses: responses.keys().cloned().collect(),
         }
@@ -84,9 +84,12 @@ impl Operation {
             "/api/v1/users/" => someone.id.clone(),
             "/api/v1/tenants/" | "/api/v1/me/tenants/" => someone.tenant_id.clone(),
             "/api/v1/me/sessions/" => session_of(someone),
+            "/api/v1/service-accounts/" => someone.machine.id.clone(),
             _ => panic!("say here which id {} means", self.path),
         };
         let path = format!("{own}{id}{rest}").replace("{user_id}", &someone.id);
+        let path = path.replace("{secret_id}", &someone.machine.secret_id);
+        let path = path.replace("{key_id}", &someone.machine.key_id);
         assert!(!path.contains('{'), "say here which ids {} means", self.path);
         path
     }
@@ -94,7 +97,9 @@ impl Operation {
     /// Its path about things that do not exist.
     pub(crate) fn path_about_nothing(&self) -> String {
         let nothing = "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17";
-        self.path.replace("{id}", nothing).replace("{user_id}", nothing)
+        ["{id}", "{user_id}", "{secret_id}", "{key_id}"]
+            .iter()
+            .fold(self.path.clone(), |path, parameter| path.replace(parameter, nothing))
     }
 
     /// Requires that the answer is one that the document declares, never our fault, and a whole problem document when
@@ -112,14 +117,15 @@ impl Operation {
     }
 }
 
-fn read_body(document: &Value, body: &Value) -> (Vec<String>, Value) {
-    let schema = &body["content"]["application/json"]["schema"];
+/// The fields of a JSON body. A form is walked by the tests of its endpoint.
+fn read_body(document: &Value, body: &Value) -> Option<(Vec<String>, Value)> {
+    let schema = &body["content"].get("application/json")?["schema"];
     let name = schema["$ref"].as_str().expect("bodies are named types");
     let name = name.rsplit('/').next().unwrap();
     let schema = &document["components"]["schemas"][name];
     let fields = schema["properties"].as_object().unwrap().keys().cloned().collect();
     assert!(schema["example"].is_object(), "{name} has an example");
-    (fields, schema["example"].clone())
+    Some((fields, schema["example"].clone()))
 }
 
 /// The session that somebody's token belongs to.
