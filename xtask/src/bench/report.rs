@@ -116,10 +116,8 @@ mod tests {
 
     /// Beside a hello that takes 2 ms.
     fn row(name: &str, init_ms: u32, peak_rss_kib: u64, zip_bytes: u64) -> Row {
-        let timing = |ms: u32| Timing {
-            median: Duration::from_millis(ms.into()),
-            x_hello: f64::from(ms) / 2.0,
-        };
+        let timing =
+            |ms: u32| Timing { median: Duration::from_millis(ms.into()), x_hello: f64::from(ms) / 2.0 };
         let figures = Figures {
             init: timing(init_ms),
             first: timing(init_ms + 1),
