@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use axum::extract::FromRef;
 use kernel::{Error, Result, Timestamp};
-use platform::{Boot, BootError, Edge, config::Reader, edge::EdgeConfig, kept::Kept, keyring::AppKeys};
+use platform::{
+    Boot, BootError, Edge, config::Reader, edge::EdgeConfig, kept::Kept, keyring::AppKeys, metrics::Metrics,
+};
 
 use crate::{
     TABLES,
@@ -76,7 +78,7 @@ impl App {
             policy,
             boot.clock.clone(),
         );
-        let signing = SigningKeys::new(vault);
+        let signing = SigningKeys::new(vault, Metrics::of(boot));
         match edge.verifier().warm().await {
             // The first start of all: without keys nobody can log in, and nothing could verify a token.
             Err(Error::NotFound(_)) => signing.ensure().await?,

@@ -4,6 +4,7 @@
 //! world is told ([`Publication`]), which every function reads. What happens to a key is decided by pure functions on
 //! the two ([`set`]), along one table ([`state`]); [`Vault`] reads and writes, [`SigningKeys`] signs.
 
+mod drift;
 pub mod key;
 pub mod operation;
 pub mod policy;
@@ -23,7 +24,7 @@ use kernel::{
     claims::{ACCESS_TOKEN_TYPE, AccessClaims},
     id::Id,
 };
-use platform::{jwt::KeyPair, secrets::SecretText};
+use platform::{jwt::KeyPair, metrics::Metrics, secrets::SecretText};
 use tokio::sync::OnceCell;
 
 pub use key::SigningKey;
@@ -39,6 +40,7 @@ pub struct SigningKeys {
     vault: Vault,
     ensured: Arc<OnceCell<()>>,
     latest: Arc<RwLock<Option<Latest>>>,
+    watch: drift::Watch,
 }
 
 /// What was read last, and what it was read from.
@@ -92,8 +94,8 @@ impl Signers {
 
 impl SigningKeys {
     /// Over the keys of a vault. Nothing is read yet.
-    pub fn new(vault: Vault) -> Self {
-        Self { vault, ensured: Arc::default(), latest: Arc::default() }
+    pub fn new(vault: Vault, metrics: Metrics) -> Self {
+        Self { vault, ensured: Arc::default(), latest: Arc::default(), watch: drift::Watch::new(metrics) }
     }
 
     /// Where the keys are.
@@ -128,7 +130,21 @@ impl SigningKeys {
     /// [`Error::Unavailable`] when Secrets Manager does not answer.
     pub async fn latest(&self) -> Result<Arc<Signers>> {
         self.ensure().await?;
-        self.stored().await
+        let signers = self.stored().await?;
+        self.look_for_drift(&signers.set).await;
+        Ok(signers)
+    }
+
+    /// Signing goes on whatever is found: an alarm tells whoever runs the platform.
+    async fn look_for_drift(&self, set: &KeySet) {
+        let now = self.vault.now();
+        if !self.watch.is_due(now) {
+            return;
+        }
+        if let Ok(published) = self.vault.published().await {
+            let age = self.vault.secrets().age(self.vault.signing_secret());
+            self.watch.tell(drift::drift(set, age, &published, now), now);
+        }
     }
 
     async fn stored(&self) -> Result<Arc<Signers>> {

@@ -22,6 +22,7 @@ pub mod kept;
 pub mod keyring;
 pub mod keys;
 pub mod mail;
+pub mod metrics;
 pub mod needs;
 pub mod openapi;
 pub mod problem;

@@ -102,6 +102,11 @@ impl Secrets {
         self.read(id).await.map(|_| ())
     }
 
+    /// How old the version is that is kept of a secret.
+    pub fn age(&self, id: &str) -> Duration {
+        self.lock().get(id).map_or(Duration::ZERO, |cached| self.clock.now().since(cached.read_at))
+    }
+
     async fn get_within(&self, id: &str, age: Duration) -> Result<SecretText> {
         let now = self.clock.now();
         let known = self.lock().get(id).cloned();
