@@ -3,10 +3,12 @@
 //! A command does what a function would, so it reads what that function reads: the same variables, and the credentials
 //! that AWS's own tools put into the environment.
 
+mod keys;
 mod operator;
 
 use std::io::Write;
 
+use keys::Command;
 use platform::{Boot, BootError, config::ConfigError};
 
 /// What `groundwork help` prints.
@@ -15,6 +17,12 @@ groundwork: what operators do to a deployed stack
 
   groundwork operator create EMAIL   makes the first operator's account and prints
                                      {\"email\", \"password\"} once: keep it
+  groundwork jwks print              prints the published keys
+  groundwork keys status             prints where each signing key stands, and since when
+  groundwork keys rotate             lets the next key sign; refused while some client
+                                     may not know it yet
+  groundwork keys revoke KID         takes a key that is in wrong hands out of use at once
+  groundwork keys import FILE        takes in an RS256 key (PKCS #8, PEM or DER)
   groundwork help                    prints this
 
 It reads the variables of the identity function (IDENTITY_TABLE, APP_KEYS_SECRET and so on, as
@@ -81,6 +89,13 @@ pub async fn run(
     match arguments.as_slice() {
         ["operator", "create", email] => operator::create(email, boot, out).await,
         ["operator", "create"] => Err(Failure::Usage("operator create wants an e-mail address".into())),
+        ["jwks", "print"] => keys::run(Command::Print, boot()?, out).await,
+        ["keys", "status"] => keys::run(Command::Status, boot()?, out).await,
+        ["keys", "rotate"] => keys::run(Command::Rotate, boot()?, out).await,
+        ["keys", "revoke", kid] => keys::run(Command::Revoke(kid), boot()?, out).await,
+        ["keys", "revoke"] => Err(Failure::Usage("keys revoke wants a key's id".into())),
+        ["keys", "import", path] => keys::run(Command::Import(path), boot()?, out).await,
+        ["keys", "import"] => Err(Failure::Usage("keys import wants a file".into())),
         ["help" | "--help" | "-h"] => Ok(out.write_all(HELP.as_bytes())?),
         [] => Err(Failure::Usage("there is no command".into())),
         other => Err(Failure::Usage(format!("`{}` is no command", other.join(" ")))),

@@ -23,9 +23,10 @@ pub struct Lambda {
 
 /// Every function, by binary.
 pub fn registry() -> BTreeMap<&'static str, Lambda> {
-    let functions: [(&str, Needs, Constructor); 6] = [
+    let functions: [(&str, Needs, Constructor); 7] = [
         ("access", access::NEEDS, |boot| access::function(boot).boxed()),
         ("identity", identity::NEEDS, |boot| identity::function(boot).boxed()),
+        ("identity-key-rotation", identity::KEY_ROTATION_NEEDS, |boot| identity::key_rotation(boot).boxed()),
         ("identity-mailer", identity::MAILER_NEEDS, |boot| identity::mailer(boot).boxed()),
         ("ops", ops::NEEDS, |boot| ops::function(boot).boxed()),
         ("outbox-relay", outbox::RELAY_NEEDS, |boot| outbox::relay(boot).boxed()),

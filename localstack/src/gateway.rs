@@ -253,7 +253,7 @@ async fn call(
             };
             Ok(invoke::run(limit, invocation).await?.ok().and_then(answer::streamed))
         }
-        Function::Sqs(_) | Function::Stream(_) | Function::Schedule(_) => Ok(None),
+        Function::Sqs(_) | Function::Stream(_) | Function::Schedule(_) | Function::Rotation(_) => Ok(None),
     }
 }
 

@@ -1,10 +1,11 @@
-//! What invokes functions besides the API: queues, streams and clocks.
+//! What invokes functions besides the API: queues, streams, clocks and rotations.
 //!
 //! Each trigger is a task of its own. It feeds its function as AWS does, at least once; what a function
 //! cannot handle comes again after a pause, and no trigger waits for another.
 
 mod cron;
 mod queue;
+mod rotation;
 mod schedule;
 mod stream;
 
@@ -110,6 +111,17 @@ fn trigger(
             Ok(())
         }
         (Event::Schedule { .. }, _) => Err(mismatch("schedule")),
+        (Event::Rotation { secret, .. }, Function::Rotation(handler)) => {
+            let rotator = rotation::Rotator {
+                cloud: cloud.clone(),
+                function: loaded.declared.clone(),
+                secret: secret.clone(),
+                handler: handler.clone(),
+            };
+            tasks.spawn(rotator.run(stop.clone()));
+            Ok(())
+        }
+        (Event::Rotation { .. }, _) => Err(mismatch("rotation")),
     }
 }
 

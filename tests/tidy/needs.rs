@@ -117,7 +117,7 @@ fn taken(event: &Event) -> Vec<(String, String)> {
             &["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"][..],
             format!("{}/stream/local", template::arn_of("dynamodb", table)),
         ),
-        Event::Schedule { .. } => return taken,
+        Event::Schedule { .. } | Event::Rotation { .. } => return taken,
     };
     taken.extend(verbs.iter().map(|verb| (format!("{service}:{verb}"), resource.clone())));
     taken

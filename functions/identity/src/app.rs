@@ -4,9 +4,17 @@ use std::str::FromStr;
 
 use axum::extract::FromRef;
 use kernel::{Error, Result, Timestamp};
-use platform::{Boot, BootError, Edge, config::Reader, edge::EdgeConfig, kept::Kept, keyring::AppKeys};
+use platform::{
+    Boot, BootError, Edge, config::Reader, edge::EdgeConfig, kept::Kept, keyring::AppKeys, metrics::Metrics,
+};
 
-use crate::{TABLES, hashing::Hasher, keys::Publishing, refresh::RefreshKeys, signing::SigningKeys};
+use crate::{
+    TABLES,
+    hashing::Hasher,
+    keys::Publishing,
+    refresh::RefreshKeys,
+    signing::{Policy, SigningKeys, Vault},
+};
 
 /// Who may log people in: `AUTH_IDP_MODE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,17 +65,23 @@ impl App {
         let signing_secret: Option<String> = env.required("SIGNING_KEYS_SECRET");
         let pepper_secret: Option<String> = env.required("PEPPER_SECRET");
         let idp_mode = env.or("AUTH_IDP_MODE", "internal");
-        let publishing = Publishing::read(&mut env);
-        let (config, signing_secret, pepper_secret, idp_mode, publishing) =
-            env.finish(|| Some((config?, signing_secret?, pepper_secret?, idp_mode?, publishing?)))?;
+        let (publishing, policy) = (Publishing::read(&mut env), Policy::read(&mut env));
+        let (config, signing_secret, pepper_secret, idp_mode, publishing, policy) =
+            env.finish(|| Some((config?, signing_secret?, pepper_secret?, idp_mode?, publishing?, policy?)))?;
 
         let edge = Edge::new(boot, config).await?;
-        let verification_secret = edge.config().verification_keys_secret.clone();
-        let signing =
-            SigningKeys::new(edge.secrets().clone(), signing_secret, verification_secret, boot.clock.clone());
+        let verification_secret = &edge.config().verification_keys_secret;
+        let vault = Vault::new(
+            edge.secrets().clone(),
+            &signing_secret,
+            verification_secret,
+            policy,
+            boot.clock.clone(),
+        );
+        let signing = SigningKeys::new(vault, Metrics::of(boot));
         match edge.verifier().warm().await {
             // The first start of all: without keys nobody can log in, and nothing could verify a token.
-            Err(Error::NotFound(_)) => drop(signing.read().await?),
+            Err(Error::NotFound(_)) => signing.ensure().await?,
             warm => warm?,
         }
         let app_keys_secret = &edge.config().app_keys_secret;

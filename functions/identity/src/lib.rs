@@ -38,6 +38,7 @@ use store::Table;
 
 pub use app::App;
 pub use mailer::{NEEDS as MAILER_NEEDS, mailer};
+pub use signing::rotation::{NEEDS as KEY_ROTATION_NEEDS, key_rotation};
 
 /// Where accounts, tenants and sessions are.
 pub const IDENTITY_TABLE: Table = Table("IDENTITY_TABLE");
@@ -50,8 +51,11 @@ pub const NEEDS: Needs = Needs {
         "LIMIT_PER_MINUTE",
         "LIMIT_SECRETS_PER_MINUTE",
         "AUTH_IDP_MODE",
-        "AUTH_JWKS_MAX_AGE_SECONDS",
         "AUTH_JWKS_ETAG_SALT",
+        "AUTH_JWKS_MAX_AGE_SECONDS",
+        "AUTH_DUAL_SIGNING_ENABLED",
+        "AUTH_DUAL_SIGNING_OVERLAP_MINUTES",
+        "AUTH_DUAL_SIGNING_CANARY_PERCENT",
     ],
     grants: &[
         Grant::on(

@@ -53,19 +53,22 @@ pub(crate) async fn answer(
     role: Role,
     refresh_token: &RefreshToken,
 ) -> Result<Response> {
-    let access_token =
-        app.signing.sign(&session.family.signing_kid, &claims(app, session, role, refresh_token)).await?;
+    let signers = app.signing.latest().await?;
+    let claims = claims(app, session, role, refresh_token);
+    let (access_token, kid) = signers.sign(&session.family.signing_kid, &claims)?;
     let refresh_token = refresh_token.text().expose().clone();
     let lifetime = ACCESS_TOKEN_LIFETIME.as_secs();
     let (view, cookies) = match session.mode {
-        SessionKind::Token => (tokens(session, Some(access_token), Some(refresh_token), None), Vec::new()),
+        SessionKind::Token => {
+            (tokens(session, kid, Some(access_token), Some(refresh_token), None), Vec::new())
+        }
         SessionKind::Cookie => {
             let csrf = auth::csrf_token(&app.edge, session.id());
             let cookies = vec![
                 cookie::set(cookie::ACCESS, &access_token, lifetime),
                 cookie::set(cookie::REFRESH, &refresh_token, TOKEN_LIFETIME.as_secs()),
             ];
-            (tokens(session, None, None, Some(csrf)), cookies)
+            (tokens(session, kid, None, None, Some(csrf)), cookies)
         }
     };
     let body = serde_json::to_vec(&view).map_err(|error| Error::internal("write tokens", error))?;
@@ -79,6 +82,7 @@ pub(crate) async fn answer(
 
 fn tokens(
     session: &Session,
+    kid: &str,
     access_token: Option<String>,
     refresh_token: Option<String>,
     csrf_token: Option<String>,
@@ -92,7 +96,7 @@ fn tokens(
             SessionKind::Cookie => "Cookie",
         },
         expires_in: ACCESS_TOKEN_LIFETIME.as_secs(),
-        kid: session.family.signing_kid.clone(),
+        kid: kid.to_owned(),
     }
 }
 

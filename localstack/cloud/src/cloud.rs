@@ -144,6 +144,7 @@ impl Cloud {
         provision::tables(&inner.dynamo, &template.tables)?;
         provision::queues(&inner.sqs, &template.queues)?;
         provision::secrets(&inner.secrets, &template.secrets)?;
+        provision::rotations(&inner.secrets, &template.functions)?;
         provision::buckets(&inner.s3, &template.buckets)?;
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -289,6 +290,16 @@ impl Cloud {
     /// When the table has no stream, or the database fails.
     pub fn stream_end(&self, table: &str) -> Result<Option<String>, CloudError> {
         Ok(dynamo::stream_end(&self.inner.dynamo, table)?)
+    }
+
+    /// The version that a rotation of the secret is going to put in use, when one is under way or due: its function is
+    /// to be called with that until it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn rotation_due(&self, secret: &str) -> Result<Option<String>, CloudError> {
+        let due = self.inner.secrets.due(secret);
+        due.map_err(|e| CloudError::Resource { resource: secret.to_owned(), reason: e.message })
     }
 
     /// A remembered value, such as how far a trigger has read.

@@ -9,7 +9,7 @@ use crate::cloud::CloudError;
 use crate::s3::S3;
 use crate::secrets::{Secrets, generate};
 use crate::sqs::Sqs;
-use crate::template::{Bucket, Queue, Secret, SecretValue, Table};
+use crate::template::{Bucket, Event, Function, Queue, Secret, SecretValue, Table};
 use crate::wire::Fault;
 
 pub(crate) fn tables(db: &Database, tables: &[Table]) -> Result<(), CloudError> {
@@ -127,6 +127,19 @@ pub(crate) fn secrets(secrets: &Secrets, declared: &[Secret]) -> Result<(), Clou
         secrets
             .declare(&secret.name, &secret.arn, &secret.description, value)
             .map_err(|e| failed(&secret.logical_id, &e))?;
+    }
+    Ok(())
+}
+
+/// Which functions rotate which secrets: declared on each start, as the template says.
+pub(crate) fn rotations(secrets: &Secrets, functions: &[Function]) -> Result<(), CloudError> {
+    for function in functions {
+        for event in &function.events {
+            let Event::Rotation { secret, every_days } = event else { continue };
+            secrets
+                .declare_rotation(secret, &function.arn, *every_days)
+                .map_err(|e| failed(&function.logical_id, &e))?;
+        }
     }
     Ok(())
 }

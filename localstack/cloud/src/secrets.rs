@@ -5,6 +5,7 @@
 
 mod model;
 mod password;
+mod rotation;
 
 use std::sync::Arc;
 
@@ -44,6 +45,8 @@ impl Secrets {
             "DescribeSecret" => self.read(&input, |secret| Ok(secret.describe())),
             "ListSecretVersionIds" => self.read(&input, |secret| Ok(secret.list_versions(&input))),
             "ListSecrets" => self.list(),
+            "RotateSecret" => self.rotate(&input),
+            "CancelRotateSecret" => self.cancel_rotation(&input),
             "DeleteSecret" => self.delete(&input),
             "RestoreSecret" => self.change(&input, |secret| {
                 secret.deleted = None;
@@ -184,9 +187,11 @@ impl Secrets {
 
     fn move_stage(&self, input: &Value) -> Answer {
         let stage = text(input, "VersionStage").unwrap_or_default();
+        let now = self.clock.now().as_secs_f64();
         self.change(input, |secret| {
             secret.refuse_deleted()?;
-            secret.move_stage(stage, text(input, "MoveToVersionId"), text(input, "RemoveFromVersionId"))?;
+            let (to, from) = (text(input, "MoveToVersionId"), text(input, "RemoveFromVersionId"));
+            secret.move_stage(stage, to, from, now)?;
             Ok(secret.identity())
         })
     }

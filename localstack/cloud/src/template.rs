@@ -157,6 +157,7 @@ fn collect(scope: &Scope<'_>, globals: &Value) -> Result<Template> {
     };
     let mut apis = Vec::new();
     let mut roles = BTreeMap::new();
+    let mut rotations = Vec::new();
     for (id, resource) in scope.resources {
         let at = format!("Resources.{id}");
         if let Some(condition) = resource.get("Condition").and_then(Value::as_str)
@@ -182,6 +183,7 @@ fn collect(scope: &Scope<'_>, globals: &Value) -> Result<Template> {
                 let name = names::physical(scope, place, "RoleName")?;
                 roles.extend([roles::role(place, &name, &properties)?]);
             }
+            "AWS::SecretsManager::RotationSchedule" => rotations.push((id, properties)),
             "AWS::Serverless::Api" => apis.push((id.clone(), properties)),
             _ => {}
         }
@@ -193,6 +195,9 @@ fn collect(scope: &Scope<'_>, globals: &Value) -> Result<Template> {
     for function in &mut template.functions {
         // A function without a role of its own gets SAM's, which allows nothing but logging.
         function.policy = roles.get(&function.role).cloned().unwrap_or_default();
+    }
+    for (id, properties) in rotations {
+        functions::rotation(&mut template, id, &properties)?;
     }
     // After the functions: an integration names one.
     template.api = apis.pop().map(|(id, p)| api::api(&id, &p, &template.functions)).transpose()?;

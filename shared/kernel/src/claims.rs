@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     Principal, PrincipalKind, Role, Timestamp,
@@ -155,6 +156,14 @@ impl AccessClaims {
         }
     }
 
+    /// What all tokens of one login have in common, or of one service account: by it the signing key is chosen.
+    pub fn line(&self) -> Uuid {
+        match self.holder {
+            Holder::User(_, session) => session.uuid(),
+            Holder::ServiceAccount(account) => account.uuid(),
+        }
+    }
+
     /// The caller the token speaks for.
     pub fn principal(&self) -> Principal {
         let (kind, id) = match self.holder {
@@ -174,8 +183,6 @@ impl AccessClaims {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::*;
 
     fn claims() -> AccessClaims {

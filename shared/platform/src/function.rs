@@ -7,6 +7,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_lambda_events::{
     dynamodb::Event as StreamEvent,
     eventbridge::EventBridgeEvent,
+    secretsmanager::SecretsManagerSecretRotationEvent as RotationEvent,
     sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent},
     streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
 };
@@ -35,6 +36,10 @@ pub type StreamHandler = Arc<dyn Fn(StreamEvent) -> BoxFuture<'static, DynamoDbE
 pub type ScheduleHandler =
     Arc<dyn Fn(EventBridgeEvent) -> BoxFuture<'static, Result<(), kernel::Error>> + Send + Sync>;
 
+/// Handles one step of a secret's rotation.
+pub type RotationHandler =
+    Arc<dyn Fn(RotationEvent) -> BoxFuture<'static, Result<(), kernel::Error>> + Send + Sync>;
+
 /// A function, built and ready to be invoked.
 #[derive(Clone)]
 pub enum Function {
@@ -48,6 +53,8 @@ pub enum Function {
     Stream(StreamHandler),
     /// Behind a schedule.
     Schedule(ScheduleHandler),
+    /// Behind Secrets Manager, which calls it once for each step of a rotation.
+    Rotation(RotationHandler),
 }
 
 /// The service that answers an API Gateway event with a buffered response, as `lambda_http::run` would.
@@ -183,6 +190,13 @@ where
         }
         Function::Schedule(handle) => {
             lambda_runtime::run(service_fn(move |event: LambdaEvent<EventBridgeEvent>| {
+                let answer = handle(event.payload);
+                async move { answer.await.map_err(Error::from) }
+            }))
+            .await?;
+        }
+        Function::Rotation(handle) => {
+            lambda_runtime::run(service_fn(move |event: LambdaEvent<RotationEvent>| {
                 let answer = handle(event.payload);
                 async move { answer.await.map_err(Error::from) }
             }))

@@ -15,6 +15,10 @@ use ring::{
 };
 use signature::{Error as SignatureError, Signer, Verifier};
 
+mod key_pair;
+
+pub use key_pair::KeyPair;
+
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: signer,
     verifier_factory: verifier,

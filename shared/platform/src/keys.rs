@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use kernel::{
     Error, Result, Timestamp,
@@ -30,7 +31,7 @@ pub struct Jwk {
 }
 
 /// A signature algorithm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum KeyAlgorithm {
     /// Ed25519 (RFC 8037).
     EdDSA,
@@ -82,6 +83,16 @@ pub struct Jwks {
 }
 
 impl Jwk {
+    /// Whether this key has signed these bytes.
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        crate::jwt::install();
+        let signature = URL_SAFE_NO_PAD.encode(signature);
+        let key = self.decoding_key().ok();
+        key.is_some_and(|key| {
+            jsonwebtoken::crypto::verify(&signature, message, &key, self.alg.jwt()).unwrap_or(false)
+        })
+    }
+
     fn decoding_key(&self) -> Result<DecodingKey> {
         let key = match &self.material {
             KeyMaterial::Okp { x, .. } => DecodingKey::from_ed_components(x),

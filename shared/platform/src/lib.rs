@@ -26,6 +26,7 @@ pub mod keyring;
 pub mod keys;
 pub mod limiter;
 pub mod mail;
+pub mod metrics;
 pub mod needs;
 pub mod openapi;
 pub mod problem;

@@ -20,8 +20,12 @@ use kernel::{Error, Result, Secret, Timestamp};
 
 use crate::{Clock, telemetry::causes};
 
+mod versions;
+
+pub use versions::{CURRENT, Labels, PENDING, Version};
+
 /// How long a secret is used before it is read again. A revoked key must be refused within 60 s.
-const FRESH: Duration = Duration::from_secs(50);
+pub const KEPT: Duration = Duration::from_secs(50);
 
 /// The shortest time between two reads of one secret that callers ask for explicitly.
 const COOL_DOWN: Duration = Duration::from_secs(5);
@@ -81,7 +85,7 @@ impl Secrets {
     /// # Errors
     /// [`Error::Unavailable`] when it was never read; [`Error::NotFound`] when it has no value yet.
     pub async fn get(&self, id: &str) -> Result<SecretText> {
-        self.get_within(id, FRESH).await
+        self.get_within(id, KEPT).await
     }
 
     /// The current version, read again unless that was done in the last 5 s: for when the cached one turns out to
@@ -96,6 +100,11 @@ impl Secrets {
     /// As [`get`](Self::get), without the last version known to fall back on.
     pub async fn ping(&self, id: &str) -> Result<()> {
         self.read(id).await.map(|_| ())
+    }
+
+    /// How old the version is that is kept of a secret.
+    pub fn age(&self, id: &str) -> Duration {
+        self.lock().get(id).map_or(Duration::ZERO, |cached| self.clock.now().since(cached.read_at))
     }
 
     async fn get_within(&self, id: &str, age: Duration) -> Result<SecretText> {

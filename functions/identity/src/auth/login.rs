@@ -112,11 +112,12 @@ async fn begin(
     attempt: &Attempt,
     place: Place,
 ) -> Result<Response> {
-    let kid = app.signing.active_kid().await?;
+    let signers = app.signing.latest().await?;
     // Not when the request came: a revocation since then has been obeyed already, and must not meet these tokens.
     let now = app.edge.clock().now();
-    let (token, family) =
-        Family::begin(ids::new(now), ids::random(), &*app.refresh_keys.latest().await?, &kid, now);
+    let id = ids::new(now);
+    let kid = signers.kid_for(id)?;
+    let (token, family) = Family::begin(id, ids::random(), &*app.refresh_keys.latest().await?, kid, now);
     let session = Session {
         family,
         user_id: user.id,

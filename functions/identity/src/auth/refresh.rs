@@ -63,8 +63,9 @@ pub(crate) async fn refresh(
 /// [`Error::InProgress`] when the family, or the account, was changed at the same moment.
 async fn exchange(app: &App, visitor: &Visitor, presented: &RefreshToken) -> Result<Response, Error> {
     let store = app.edge.store();
-    let kid = app.signing.active_kid().await?;
+    let signers = app.signing.latest().await?;
     let session = read(app, presented).await?;
+    let kid = signers.kid_for(session.id())?;
     let user = user::store::require(store, session.user_id).await?;
     let place = tokens::role_in(store, &user, session.tenant_id).await;
     // Not when the request came: a revocation since then has been obeyed already, and must not meet these tokens.
@@ -77,7 +78,7 @@ async fn exchange(app: &App, visitor: &Visitor, presented: &RefreshToken) -> Res
         place.map_err(|error| if matches!(error, Error::NotFound(_)) { over() } else { error })?;
     // Another instance may have rotated the family to a key that this one has not seen.
     let keys = app.refresh_keys.knowing(Some(&session.family.hash_kid)).await?;
-    match refresh::rotate(&session.family, presented, &keys, &kid, now) {
+    match refresh::rotate(&session.family, presented, &keys, kid, now) {
         Decision::Rotate { successor, next } => {
             let next = Session { family: *next, ..session.value.clone() };
             let change = Change::new("session.refresh", "session", session.id())

@@ -180,7 +180,7 @@ fn invalid_grant() -> Error {
 async fn issue(app: &App, visitor: &Guarded, client: Client, scopes: Scopes) -> Result<TokenView, Error> {
     let Client { account, rehashed, used, refusal } = client;
     let store = app.edge.store();
-    let kid = app.signing.active_kid().await?;
+    let signers = app.signing.latest().await?;
     let tenant: Option<Stored<Tenant>> = store.get_consistent(&Tenant::key_of(account.tenant_id)).await?;
     let tenant = tenant.ok_or_else(refusal)?;
     // Not when the request came: a revocation since then has been obeyed already, and must not meet this token.
@@ -197,7 +197,7 @@ async fn issue(app: &App, visitor: &Guarded, client: Client, scopes: Scopes) -> 
     store.commit(&actor, change.require(&tenant)).await?;
     let scope = String::from(scopes);
     let claims = claims(app, &account, scope.clone(), now);
-    let access_token = app.signing.sign(&kid, &claims).await?;
+    let (access_token, _) = signers.sign(signers.kid_for(account.id)?, &claims)?;
     Ok(TokenView { access_token, token_type: "Bearer", expires_in: ACCESS_TOKEN_LIFETIME.as_secs(), scope })
 }
 

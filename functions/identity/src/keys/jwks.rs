@@ -25,6 +25,8 @@ const JWK_SET: &str = "application/jwk-set+json";
     extensions(("x-permission" = json!("public")))
 )]
 pub(crate) async fn jwks(State(app): State<App>, _: Public, conditional: Conditional) -> Result<Response> {
-    let set = app.signing.read().await?;
-    conditional.publish(&set.jwks(), &app.publishing.of(JWK_SET, set.updated_at))
+    let (vault, now) = (app.signing.vault(), app.edge.clock().now());
+    let published = vault.published().await?;
+    let publication = app.publishing.of(JWK_SET, vault.policy().max_age, published.modified_at(now));
+    conditional.publish(&published.jwks_at(now), &publication)
 }

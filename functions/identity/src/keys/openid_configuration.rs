@@ -1,13 +1,15 @@
 //! `GET /.well-known/openid-configuration`
 
 use axum::{extract::State, response::Response};
-use platform::{Conditional, Public, Result, keys::KeyAlgorithm};
+use platform::{
+    Conditional, Public, Result,
+    keys::{Jwks, KeyAlgorithm},
+};
 use serde::Serialize;
 
 use crate::{
     App,
     auth::token,
-    signing::KeySet,
     token_request::{AUTH_METHODS, CLIENT_CREDENTIALS, JWT_BEARER},
 };
 
@@ -46,9 +48,9 @@ pub(crate) struct OpenidConfiguration {
 }
 
 impl OpenidConfiguration {
-    fn new(public_url: &str, keys: &KeySet) -> Self {
+    fn new(public_url: &str, keys: &Jwks) -> Self {
         let mut algorithms = Vec::new();
-        for key in keys.jwks().keys {
+        for key in &keys.keys {
             if !algorithms.contains(&key.alg) {
                 algorithms.push(key.alg);
             }
@@ -87,9 +89,11 @@ pub(crate) async fn openid_configuration(
     _: Public,
     conditional: Conditional,
 ) -> Result<Response> {
-    let set = app.signing.read().await?;
-    let view = OpenidConfiguration::new(app.edge.config().public_url.as_str(), &set);
+    let (vault, now) = (app.signing.vault(), app.edge.clock().now());
+    let published = vault.published().await?;
+    let view = OpenidConfiguration::new(app.edge.config().public_url.as_str(), &published.jwks_at(now));
     // What it says follows from the key set and from the configuration, which was read at the start.
-    let modified_at = set.updated_at.max(app.started_at);
-    conditional.publish(&view, &app.publishing.of("application/json", modified_at))
+    let modified_at = published.modified_at(now).max(app.started_at);
+    let publication = app.publishing.of("application/json", vault.policy().max_age, modified_at);
+    conditional.publish(&view, &publication)
 }

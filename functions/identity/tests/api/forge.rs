@@ -1,8 +1,8 @@
 //! Tokens that nobody should accept.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use identity::signing::{KeyState, SigningKeys};
-use platform::secrets::Secrets;
+use identity::signing::KeyState;
+use platform::keys::KeyAlgorithm;
 use ring::{
     hmac,
     rand::SystemRandom,
@@ -11,7 +11,7 @@ use ring::{
 use serde_json::{Value, json};
 use testkit::{App, START};
 
-use crate::{cast::Cast, walk::claims};
+use crate::{cast::Cast, vault::vault, walk::claims};
 
 /// The true key, and the claims of a true token.
 pub(crate) struct Forge {
@@ -27,18 +27,9 @@ fn encode(part: &Value) -> String {
 impl Forge {
     /// Steals the key that signs, to make tokens like this one.
     pub(crate) async fn new(app: &App, token: &str) -> Self {
-        let boot = app.lab().boot("identity");
-        let name = |var: &str| boot.vars.get(var).unwrap().to_owned();
-        let secrets = Secrets::new(&boot.aws, boot.clock.clone());
-        let keys = SigningKeys::new(
-            secrets,
-            name("SIGNING_KEYS_SECRET"),
-            name("VERIFICATION_KEYS_SECRET"),
-            boot.clock.clone(),
-        );
-        let set = keys.read().await.unwrap();
-        let active = set.keys.iter().find(|key| key.state == KeyState::Active).unwrap();
-        let pkcs8 = URL_SAFE_NO_PAD.decode(active.private.expose()).unwrap();
+        let (_, set) = vault(app.lab()).current().await.unwrap().unwrap();
+        let active = set.one(KeyAlgorithm::EdDSA, KeyState::Active).unwrap();
+        let pkcs8 = URL_SAFE_NO_PAD.decode(active.private.as_ref().unwrap().expose()).unwrap();
         Self {
             key: Ed25519KeyPair::from_pkcs8(&pkcs8).unwrap(),
             kid: active.public.kid.clone(),

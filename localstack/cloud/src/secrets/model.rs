@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::rotation::Rotation;
 use crate::wire::Fault;
 
 pub(super) const CURRENT: &str = "AWSCURRENT";
+pub(super) const PENDING: &str = "AWSPENDING";
 const PREVIOUS: &str = "AWSPREVIOUS";
 /// Versions without a label that are kept: they make a repeated request harmless.
 const DEPRECATED_MAX: usize = 20;
@@ -22,6 +24,8 @@ pub(super) struct Secret {
     pub(super) deleted: Option<f64>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) versions: BTreeMap<String, Version>,
+    #[serde(default)]
+    pub(super) rotation: Option<Rotation>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,11 +35,24 @@ pub(super) struct Version {
     pub(super) stages: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Content {
     pub(super) string: Option<String>,
     /// Base64, as it travels.
     pub(super) binary: Option<String>,
+}
+
+impl Version {
+    pub(super) fn empty(now: f64) -> Self {
+        Self { content: Content::default(), created: now, stages: Vec::new() }
+    }
+}
+
+impl Content {
+    /// Whether nothing was written yet: a version that a rotation has named.
+    pub(super) fn is_empty(&self) -> bool {
+        self.string.is_none() && self.binary.is_none()
+    }
 }
 
 impl Secret {
@@ -49,6 +66,7 @@ impl Secret {
             deleted: None,
             tags: BTreeMap::new(),
             versions: BTreeMap::new(),
+            rotation: None,
         }
     }
 
@@ -62,7 +80,8 @@ impl Secret {
         }
     }
 
-    /// Adds a version. The same token with the same content again changes nothing.
+    /// Adds a version, or fills one that a rotation has named. The same token with the same content again changes
+    /// nothing.
     pub(super) fn put(
         &mut self,
         id: &str,
@@ -70,7 +89,8 @@ impl Secret {
         stages: &[String],
         now: f64,
     ) -> Result<(), Fault> {
-        if let Some(version) = self.versions.get(id) {
+        let known = self.versions.get(id).filter(|version| !version.content.is_empty());
+        if let Some(version) = known {
             if version.content == content {
                 return Ok(());
             }
@@ -79,8 +99,10 @@ impl Secret {
                 "The ClientRequestToken belongs to a version with other content; a version cannot be changed.",
             ));
         }
-        let first = self.versions.is_empty();
-        self.versions.insert(id.to_owned(), Version { content, created: now, stages: Vec::new() });
+        let first = self.versions.values().all(|version| version.content.is_empty());
+        let version = self.versions.entry(id.to_owned());
+        let version = version.or_insert_with(|| Version::empty(now));
+        version.content = content;
         for stage in stages {
             self.attach(stage, id);
         }
@@ -97,6 +119,7 @@ impl Secret {
         stage: &str,
         to: Option<&str>,
         from: Option<&str>,
+        now: f64,
     ) -> Result<(), Fault> {
         let invalid = |message: String| Err(Fault::client("InvalidParameterException", message));
         if let Some(missing) = [to, from].into_iter().flatten().find(|id| !self.versions.contains_key(*id)) {
@@ -124,6 +147,7 @@ impl Secret {
             Some(to) => self.attach(stage, to),
             None => self.detach(stage),
         }
+        self.note_rotation(now);
         Ok(())
     }
 
@@ -141,6 +165,9 @@ impl Secret {
                 holder.ok_or_else(|| format!("staging label: {stage}"))
             }
         };
+        let found = found.and_then(|(id, version)| {
+            if version.content.is_empty() { Err(format!("VersionId: {id}")) } else { Ok((id, version)) }
+        });
         let (id, version) = found.map_err(|what| {
             Fault::client(
                 "ResourceNotFoundException",
@@ -188,6 +215,9 @@ impl Secret {
         if let Some(deleted) = self.deleted {
             answer["DeletedDate"] = deleted.into();
         }
+        if let Some(rotation) = &self.rotation {
+            rotation.describe(&mut answer);
+        }
         answer
     }
 
@@ -210,12 +240,12 @@ impl Secret {
         }
     }
 
-    fn holder(&self, stage: &str) -> Option<&str> {
+    pub(super) fn holder(&self, stage: &str) -> Option<&str> {
         self.versions.iter().find(|(_, v)| v.stages.iter().any(|s| s == stage)).map(|(id, _)| id.as_str())
     }
 
     /// A label stands on one version only; where `AWSCURRENT` leaves, `AWSPREVIOUS` arrives.
-    fn attach(&mut self, stage: &str, id: &str) {
+    pub(super) fn attach(&mut self, stage: &str, id: &str) {
         let holder = self.holder(stage).map(str::to_owned);
         if holder.as_deref() == Some(id) {
             return;

@@ -84,6 +84,13 @@ pub enum Event {
         /// The event given instead of the scheduler's own.
         input: Option<String>,
     },
+    /// The rotation of a secret (`AWS::SecretsManager::RotationSchedule`).
+    Rotation {
+        /// The secret's ARN.
+        secret: String,
+        /// Days between two rotations.
+        every_days: u32,
+    },
 }
 
 /// Lambda's own default.
@@ -158,6 +165,26 @@ fn event(at: &At<'_>) -> Result<Option<Event>> {
             "use SQS, DynamoDB or Schedule; HTTP routes belong into the API's `DefinitionBody`",
         )),
     }
+}
+
+/// Gives the function that a rotation schedule names its trigger.
+pub(super) fn rotation(template: &mut Template, id: &str, properties: &Value) -> Result<()> {
+    let at = At::new(format!("Resources.{id}.Properties"), properties);
+    let lambda = at.get("RotationLambdaARN");
+    let arn = lambda.text()?;
+    // An alias follows the ARN.
+    let is_named = |f: &&mut Function| {
+        arn.strip_prefix(&f.arn).is_some_and(|alias| alias.is_empty() || alias.starts_with(':'))
+    };
+    let Some(function) = template.functions.iter_mut().find(is_named) else {
+        return Err(
+            lambda.error("no function of this template has that ARN", "name one by `!Ref Function.Alias`")
+        );
+    };
+    let days = at.get("RotationRules").get("AutomaticallyAfterDays");
+    let every_days = days.number()?.ok_or_else(|| days.error("it is missing", "say after how many days"))?;
+    function.events.push(Event::Rotation { secret: at.get("SecretId").text()?, every_days });
+    Ok(())
 }
 
 fn stream(properties: &At<'_>) -> Result<Event> {

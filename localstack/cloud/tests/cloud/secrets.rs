@@ -125,3 +125,44 @@ async fn binary_values_creation_and_deletion() {
     let gone = client.get_secret_value().secret_id("own").send().await.unwrap_err();
     assert_eq!(gone.code(), Some("ResourceNotFoundException"));
 }
+
+#[tokio::test]
+async fn a_rotation_names_a_version_and_is_over_when_that_is_in_use() {
+    let cloud = in_memory();
+    let client = Client::new(&cloud.sdk_config());
+    put(&client, TOKEN, "one").await.unwrap();
+    let rotate = || client.rotate_secret().secret_id("empty").client_request_token(OTHER);
+    assert_eq!(rotate().send().await.unwrap_err().code(), Some("InvalidRequestException"));
+    let rules =
+        aws_sdk_secretsmanager::types::RotationRulesType::builder().automatically_after_days(30).build();
+    let function = "arn:aws:lambda:us-east-1:123456789012:function:f";
+    let enabled = rotate().rotation_lambda_arn(function).rotation_rules(rules).rotate_immediately(false);
+    assert_eq!(enabled.send().await.unwrap().version_id, None);
+    assert_eq!(cloud.rotation_due("empty").unwrap(), None);
+
+    rotate().send().await.unwrap();
+    rotate().send().await.unwrap();
+    let another = client.rotate_secret().secret_id("empty").send().await.unwrap_err();
+    assert_eq!(
+        another.message(),
+        Some("A previous rotation isn't complete. That rotation will be reattempted.")
+    );
+    assert_eq!(cloud.rotation_due("empty").unwrap().as_deref(), Some(OTHER));
+    let named = client.get_secret_value().secret_id("empty").version_id(OTHER).send().await.unwrap_err();
+    assert!(named.into_service_error().is_resource_not_found_exception(), "nothing is written yet");
+
+    let written =
+        client.put_secret_value().secret_id("empty").client_request_token(OTHER).secret_string("two");
+    written.version_stages("AWSPENDING").send().await.unwrap();
+    assert_eq!(value(&client, "empty").await.as_deref(), Some("one"));
+    let finish = client.update_secret_version_stage().secret_id("empty").version_stage("AWSCURRENT");
+    finish.move_to_version_id(OTHER).remove_from_version_id(TOKEN).send().await.unwrap();
+    assert_eq!(value(&client, "empty").await.as_deref(), Some("two"));
+    assert_eq!(cloud.rotation_due("empty").unwrap(), None);
+    let described = client.describe_secret().secret_id("empty").send().await.unwrap();
+    assert!(described.last_rotated_date.is_some());
+
+    cloud.advance(std::time::Duration::from_hours(30 * 24));
+    let due = cloud.rotation_due("empty").unwrap().expect("thirty days have passed");
+    assert_eq!(cloud.rotation_due("empty").unwrap(), Some(due), "it goes on until it is over");
+}

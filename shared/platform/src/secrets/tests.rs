@@ -93,7 +93,7 @@ async fn a_failure_is_remembered_for_the_cool_down() {
         assert_eq!(manager.calls(), 1);
 
         manager.set(trouble.clone());
-        manager.clock.advance(FRESH);
+        manager.clock.advance(KEPT);
         assert_eq!(secrets.get("s").await.unwrap().expose(), "old");
         assert!(manager.calls() > 0, "{trouble:?}: it was asked");
 
