@@ -3,6 +3,7 @@
 //! A command does what a function would, so it reads what that function reads: the same variables, and the credentials
 //! that AWS's own tools put into the environment.
 
+mod admin;
 mod keys;
 mod operator;
 
@@ -17,6 +18,8 @@ groundwork: what operators do to a deployed stack
 
   groundwork operator create EMAIL   makes the first operator's account and prints
                                      {\"email\", \"password\"} once: keep it
+  groundwork admin secret            makes a new secret for HTTP Basic on /admin and prints
+                                     {\"username\", \"secret\"} once; the one before ends
   groundwork jwks print              prints the published keys
   groundwork keys status             prints where each signing key stands, and since when
   groundwork keys rotate             lets the next key sign; refused while some client
@@ -26,7 +29,7 @@ groundwork: what operators do to a deployed stack
   groundwork help                    prints this
 
 It reads the variables of the identity function (IDENTITY_TABLE, APP_KEYS_SECRET and so on, as
-`aws lambda get-function-configuration` shows them), AWS_REGION, AWS_ACCESS_KEY_ID,
+`aws lambda get-function-configuration` shows them; `admin secret` those of access), AWS_REGION, AWS_ACCESS_KEY_ID,
 AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and, for an emulator, AWS_ENDPOINT_URL.
 
 It ends with 0 when it is done, 1 when the stack refuses it, 64 when the command is not one of
@@ -89,6 +92,7 @@ pub async fn run(
     match arguments.as_slice() {
         ["operator", "create", email] => operator::create(email, boot, out).await,
         ["operator", "create"] => Err(Failure::Usage("operator create wants an e-mail address".into())),
+        ["admin", "secret"] => admin::replace(boot()?, out).await,
         ["jwks", "print"] => keys::run(Command::Print, boot()?, out).await,
         ["keys", "status"] => keys::run(Command::Status, boot()?, out).await,
         ["keys", "rotate"] => keys::run(Command::Rotate, boot()?, out).await,

@@ -6,6 +6,7 @@
 //! their own, so that they run side by side and again.
 #![allow(clippy::disallowed_methods, reason = "they wait for a system that runs elsewhere")]
 
+mod api_keys;
 mod client;
 mod cloud;
 mod cookies;

@@ -2,6 +2,9 @@
 
 mod keys;
 
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use cli::{Failure, HELP};
 use platform::{Boot, Clock, config::Vars};
 use serde_json::{Value, json};
@@ -35,6 +38,28 @@ async fn the_operator_that_was_made_logs_in_and_lists_accounts() {
     let tokens = app.post("/api/v1/auth/login").json(&login).await.expect(200).json();
     let users = app.get("/api/v1/users").bearer(tokens["access_token"].as_str().unwrap());
     users.await.expect(200);
+}
+
+#[tokio::test]
+async fn a_new_admin_secret_opens_what_the_one_before_did() {
+    let lab = Lab::new();
+    let app = lab.http("access", access::function).await;
+    let mut before = None;
+    for _ in 0..2 {
+        let boot = Boot { aws: lab.cloud().sdk_config(), ..lab.boot("access") };
+        let mut out = Vec::new();
+        let arguments = ["admin", "secret"].map(str::to_owned);
+        cli::run(&arguments, || Ok(boot), &mut out).await.unwrap();
+        let made: Value = serde_json::from_slice(&out).unwrap();
+        let basic = format!("{}:{}", made["username"].as_str().unwrap(), made["secret"].as_str().unwrap());
+        let basic = format!("Basic {}", STANDARD.encode(basic));
+        lab.advance(Duration::from_mins(1));
+        let list = |basic: &str| app.get("/api/v1/admin/api-keys").header("authorization", basic);
+        list(&basic).await.expect(200);
+        if let Some(before) = before.replace(basic) {
+            list(&before).await.problem(401);
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,103 @@
+//! API keys: made, used, limited, rotated.
+
+use std::{collections::BTreeMap, fs, thread, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{
+    client::{Answer, Call, call, get},
+    cloud::cloud,
+    people::{login, text},
+    skip,
+};
+
+const KEYS: &str = "/api/v1/admin/api-keys";
+
+/// How long another function may still use what it knew of a key.
+const SEEN_EVERYWHERE: Duration = Duration::from_secs(6);
+
+struct Operator(String);
+
+impl Operator {
+    /// Logged in; without one the case is skipped, and says so.
+    fn or_skip(case: &str) -> Option<Self> {
+        let Some(path) = &cloud().operator else {
+            skip::say(case, "GROUNDWORK_OPERATOR names no file");
+            return None;
+        };
+        let kept = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let kept: Value = serde_json::from_str(&kept).expect("an operator's credentials");
+        let tokens = login(&text(&kept["email"]), &text(&kept["password"])).expect(200).json();
+        Some(Self(text(&tokens["access_token"])))
+    }
+
+    fn call(&self, method: &str, path: &str) -> Call {
+        call(method, path).bearer(&self.0)
+    }
+
+    fn create(&self, body: &Value) -> Value {
+        self.call("POST", KEYS).json(body).send().expect(201).json()
+    }
+}
+
+fn me(key: &Value) -> Answer {
+    get("/api/v1/me").header("x-api-key", &text(key)).send()
+}
+
+#[test]
+fn an_api_key_is_used_and_rotated() {
+    let Some(operator) = Operator::or_skip("an_api_key_is_used_and_rotated") else { return };
+    let made = operator.create(&json!({"name": "Nightly export", "scopes": ["principal:read"]}));
+    let path = format!("{KEYS}/{}", text(&made["id"]));
+    let known = me(&made["key"]).expect(200).json();
+    assert_eq!((&known["kind"], &known["id"]), (&json!("api_key"), &made["id"]));
+    assert_eq!(known["scopes"], json!(["principal:read"]));
+    get(KEYS).header("x-api-key", &text(&made["key"])).send().problem(403);
+    get("/api/v1/users").header("x-api-key", &text(&made["key"])).send().problem(403);
+
+    let rotate = operator.call("POST", &format!("{path}/rotate"));
+    let rotated = rotate.json(&json!({"overlap_seconds": 600})).send().expect(201).json();
+    me(&rotated["key"]).expect(200);
+    me(&made["key"]).expect(200);
+    let shown = operator.call("GET", &path).send().expect(200).json();
+    assert!(shown["last_used_at"].is_string(), "{shown}");
+    let usage = operator.call("GET", &format!("{path}/usage")).send().expect(200).json();
+    assert_eq!(usage["hours"].as_array().map(|hours| hours.len().clamp(1, 2)), Some(1), "{usage}");
+
+    operator.call("DELETE", &path).send().expect(204);
+    thread::sleep(SEEN_EVERYWHERE);
+    me(&rotated["key"]).problem(401);
+}
+
+#[test]
+fn of_two_hundred_at_once_sixty_are_accepted() {
+    let Some(operator) = Operator::or_skip("of_two_hundred_at_once_sixty_are_accepted") else { return };
+    // One a minute: none comes back while the two hundred are answered.
+    let made = operator.create(&json!({"name": "Burst", "rate_per_minute": 1, "burst": 60}));
+    let answers: Vec<Answer> = thread::scope(|scope| {
+        let asking: Vec<_> = (0..200).map(|_| scope.spawn(|| me(&made["key"]))).collect();
+        asking.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+    });
+    let mut statuses = BTreeMap::new();
+    for answer in &answers {
+        *statuses.entry(answer.status).or_insert(0) += 1;
+    }
+    assert_eq!(statuses, BTreeMap::from([(200, 60), (429, 140)]));
+    let refused = answers.into_iter().find(|answer| answer.status == 429).expect("a refusal");
+    let wait: u64 = refused.header("retry-after").parse().expect("seconds");
+    assert!((1..=60).contains(&wait), "{refused:?}");
+    assert_eq!(refused.header("ratelimit-policy"), r#""default";q=60;w=3600"#);
+    refused.problem(429);
+}
+
+#[test]
+fn whoever_waits_as_told_is_let_in() {
+    let Some(operator) = Operator::or_skip("whoever_waits_as_told_is_let_in") else { return };
+    let made = operator.create(&json!({"name": "Patient", "rate_per_minute": 30, "burst": 1}));
+    me(&made["key"]).expect(200);
+    for _ in 0..2 {
+        let refused = me(&made["key"]).expect(429);
+        thread::sleep(Duration::from_secs(refused.header("retry-after").parse().expect("seconds")));
+        me(&made["key"]).expect(200);
+    }
+}
