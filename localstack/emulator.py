@@ -225,7 +225,9 @@ def rotations_call_their_function():
 
     def schedule(logical_id, properties, stack):
         _, secret = secretsmanager._resolve(properties["SecretId"])
-        configure(secret, properties)
+        # A parameter's number arrives as text.
+        days = int(properties["RotationRules"]["AutomaticallyAfterDays"])
+        configure(secret, {**properties, "RotationRules": {"AutomaticallyAfterDays": days}})
         return secret["ARN"], {}
 
     def reschedule(physical_id, old, new, stack, logical_id=None):
