@@ -1,4 +1,4 @@
-//! `cargo xtask bench verify`: what verifying a token costs, beside the bare signature and beside PyJWT.
+//! `cargo xtask bench verify`: what verifying a token costs, beside the bare signature and beside `PyJWT`.
 
 use std::{
     io::Write as _,
@@ -15,7 +15,7 @@ use crate::{Result, workspace, workspace::Workspace};
 const VERIFY: &str = "verify";
 /// At least this part of ring's bare Ed25519 verifications.
 const OF_RING_MIN: f64 = 0.9;
-/// At least as many times as PyJWT.
+/// At least as many times as `PyJWT`.
 const OF_PYJWT_MIN: f64 = 3.0;
 
 /// Builds, measures, prints; with `--check` fails beyond the limits.
@@ -34,16 +34,16 @@ pub fn verify(options: &Options) -> Result<()> {
         println!("{name:<20} {:>8.1} µs {:>8.0}/s", nanoseconds / 1e3, 1e9 / nanoseconds);
     }
     let limits = [("ring's", ring / whole, OF_RING_MIN), ("PyJWT's", pyjwt / whole, OF_PYJWT_MIN)];
-    for (whose, ratio, least) in limits {
-        println!("{ratio:.2} x {whose}, at least {least}");
+    for (yardstick, ratio, least) in limits {
+        println!("{ratio:.2} x {yardstick}, at least {least}");
     }
     match limits.iter().find(|(_, ratio, least)| ratio < least) {
-        Some((whose, ..)) if options.check => Err(format!("too slow beside {whose}").into()),
+        Some((yardstick, ..)) if options.check => Err(format!("too slow beside {yardstick}").into()),
         _ => Ok(()),
     }
 }
 
-/// PyJWT with the same token, in nanoseconds.
+/// `PyJWT` with the same token, in nanoseconds.
 fn pyjwt(target: &Path, told: &Value) -> Result<f64> {
     let venv = target.join("python-interop");
     python::install(&venv, &workspace::root().join("tests/interop/requirements.txt"), &["--no-deps"])?;
