@@ -10,6 +10,8 @@ import json
 import socketserver
 import string
 import sys
+import threading
+import uuid
 from importlib.metadata import PackageNotFoundError, version
 
 MINISTACK = "1.5.33"
@@ -211,6 +213,54 @@ def a_version_of_a_secret_is_written_once():
     secretsmanager._put_secret_value = mended
 
 
+def rotations_call_their_function():
+    """`AWS::SecretsManager::RotationSchedule` is a resource, and `RotateSecret` has the secret's function called for each
+    of four steps. The emulator knows no such resource, and puts a copy of the value in use. Schedules do not run here:
+    a rotation begins when somebody asks."""
+
+    def configure(secret, said):
+        for name in ("RotationLambdaARN", "RotationRules"):
+            secret[name] = said.get(name) or secret.get(name)
+        secret["RotationEnabled"] = True
+
+    def schedule(logical_id, properties, stack):
+        _, secret = secretsmanager._resolve(properties["SecretId"])
+        # A parameter's number arrives as text.
+        days = int(properties["RotationRules"]["AutomaticallyAfterDays"])
+        configure(secret, {**properties, "RotationRules": {"AutomaticallyAfterDays": days}})
+        return secret["ARN"], {}
+
+    def reschedule(physical_id, old, new, stack, logical_id=None):
+        return schedule(logical_id, new, stack)
+
+    def cancel(physical_id, properties):
+        _, secret = secretsmanager._resolve(physical_id)
+        if secret:
+            secret["RotationEnabled"] = False
+
+    def run(secret, function, token):
+        for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
+            event = {"SecretId": secret["ARN"], "ClientRequestToken": token, "Step": step}
+            if lambda_svc._execute_function(function, event).get("error"):
+                return
+
+    def rotate(data):
+        _, secret = secretsmanager._resolve(data.get("SecretId"))
+        configure(secret, data)
+        token = data.get("ClientRequestToken") or str(uuid.uuid4())
+        if data.get("RotateImmediately", True):
+            named = lambda_svc._resolve_name_and_qualifier(secret["RotationLambdaARN"])
+            function, _ = lambda_svc._get_func_record_for_qualifier(*named)
+            context = contextvars.copy_context()
+            threading.Thread(target=context.run, args=(run, secret, function, token), daemon=True).start()
+        return secretsmanager.json_response({"ARN": secret["ARN"], "Name": secret["Name"], "VersionId": token})
+
+    secretsmanager._rotate_secret = rotate
+    provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::RotationSchedule"] = {
+        "create": schedule, "update": reschedule, "delete": cancel,
+    }
+
+
 def mail_is_allowed_by_its_sender():
     """`ses:SendEmail` is asked for on the identity that sends. The emulator asks for it on everything."""
     resource_arn = iam_actions._ses_v2_resource_arn
@@ -272,6 +322,7 @@ MENDS = (
     context_in_the_gateway_s_own_answers,
     secrets_as_declared,
     a_version_of_a_secret_is_written_once,
+    rotations_call_their_function,
     mail_is_allowed_by_its_sender,
     a_deleted_function_ends,
     headers_sent_twice,

@@ -17,7 +17,10 @@ cargo xtask bench coldstart [--check] [--python] [--runs N] [FUNCTION...]
     --check exits 1 when a limit is broken. --python puts a FastAPI function beside them that does as little.
 
 cargo xtask bench warm [--check] [--invocations N]
-    CPU time of one warm GET /api/v1/me with a valid token.";
+    CPU time of one warm GET /api/v1/me with a valid token.
+
+cargo xtask bench verify [--check]
+    Verifying an access token, beside ring's bare signature and PyJWT with the same token.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +39,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["sync"] => sync::write(),
         ["sync", "--check"] => sync::check(),
         ["bench", "coldstart", options @ ..] => bench::coldstart(&bench::Options::parse(options)?),
+        ["bench", "verify", options @ ..] => bench::verify(&bench::Options::parse(options)?),
         ["bench", "warm", options @ ..] => bench::warm(&bench::Options::parse(options)?),
         _ => Err(format!("unknown chore\n\n{USAGE}").into()),
     }

@@ -114,7 +114,10 @@ pub enum TokenError {
     /// It has critical extensions, of which we know none (RFC 7515 §4.1.11).
     #[error("critical extensions")]
     Critical,
-    /// It names no key, or one that is not published.
+    /// It names no key.
+    #[error("no kid")]
+    Unnamed,
+    /// It names a key that is not published.
     #[error("unknown kid")]
     Key,
     /// The signature, or the algorithm, is not that of the key.
@@ -140,12 +143,66 @@ pub struct Verifier {
 #[derive(Clone)]
 struct Parsed {
     source: SecretText,
-    keys: Arc<HashMap<String, (Algorithm, DecodingKey)>>,
+    keys: Arc<VerificationKeys>,
 }
 
 impl std::fmt::Debug for Parsed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_set().entries(self.keys.keys()).finish()
+        self.keys.fmt(f)
+    }
+}
+
+/// The keys of a set, read once, by their ids.
+pub struct VerificationKeys(HashMap<String, (DecodingKey, Validation)>);
+
+impl std::fmt::Debug for VerificationKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl VerificationKeys {
+    /// Reads a key set.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when one of them is no key.
+    pub fn new(jwks: &Jwks) -> Result<Self> {
+        crate::jwt::install();
+        let keys = jwks.keys.iter().map(|jwk| {
+            let mut validation = Validation::new(jwk.alg.jwt());
+            // Claims are checked against our own rules and clock.
+            validation.validate_exp = false;
+            validation.validate_aud = false;
+            validation.required_spec_claims.clear();
+            Ok((jwk.kid.clone(), (jwk.decoding_key()?, validation)))
+        });
+        keys.collect::<Result<_>>().map(Self)
+    }
+
+    /// Checks form, type, signature and claims of an access token (RFC 9068 §4). The algorithm is that of the key
+    /// which `kid` names, never the header's.
+    ///
+    /// # Errors
+    /// The first rule that is broken; [`TokenError::Key`] when the key is not among these.
+    pub fn verify(
+        &self,
+        token: &str,
+        expected: &Expected,
+        now: Timestamp,
+    ) -> Result<AccessClaims, TokenError> {
+        let header = jsonwebtoken::decode_header(token).map_err(TokenError::Form)?;
+        if !header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE)) {
+            return Err(TokenError::Type);
+        }
+        if header.crit.is_some() {
+            return Err(TokenError::Critical);
+        }
+        let kid = header.kid.ok_or(TokenError::Unnamed)?;
+        let (key, validation) = self.0.get(&kid).ok_or(TokenError::Key)?;
+        let token = jsonwebtoken::decode::<AccessClaims>(token, key, validation);
+        let claims = token.map_err(TokenError::Signature)?.claims;
+        claims.check(expected, now)?;
+        Ok(claims)
     }
 }
 
@@ -162,56 +219,30 @@ impl Verifier {
         self.keys(text).map(|_| ())
     }
 
-    /// Checks form, type, signature and claims of an access token (RFC 9068 §4). The algorithm is that of the key
-    /// which `kid` names, never the header's.
+    /// Checks form, type, signature and claims of an access token (RFC 9068 §4). A `kid` that is not among the keys
+    /// makes them be read again, once per cool-down.
     ///
     /// # Errors
     /// The first rule that is broken.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
-        let header = jsonwebtoken::decode_header(token).map_err(TokenError::Form)?;
-        if !header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(ACCESS_TOKEN_TYPE)) {
-            return Err(TokenError::Type);
-        }
-        if header.crit.is_some() {
-            return Err(TokenError::Critical);
-        }
-        let kid = header.kid.ok_or(TokenError::Key)?;
-        let (algorithm, key) = self.find(&kid).await?;
-        let mut validation = Validation::new(algorithm);
-        // Claims are checked below, against our clock.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        let claims = jsonwebtoken::decode::<AccessClaims>(token, &key, &validation)
-            .map_err(TokenError::Signature)?
-            .claims;
-        claims.check(&self.expected, now)?;
-        Ok(claims)
-    }
-
-    /// The key of that id; an unknown id makes the keys be read again, once per cool-down.
-    async fn find(&self, kid: &str) -> Result<(Algorithm, DecodingKey), TokenError> {
         let text = self.secrets.get(&self.secret_id).await?;
-        if let Some(key) = self.keys(text)?.get(kid) {
-            return Ok(key.clone());
+        match self.keys(text)?.verify(token, &self.expected, now) {
+            Err(TokenError::Key) => {
+                let text = self.secrets.refresh(&self.secret_id).await?;
+                self.keys(text)?.verify(token, &self.expected, now)
+            }
+            outcome => outcome,
         }
-        let text = self.secrets.refresh(&self.secret_id).await?;
-        self.keys(text)?.get(kid).cloned().ok_or(TokenError::Key)
     }
 
-    fn keys(&self, source: SecretText) -> Result<Arc<HashMap<String, (Algorithm, DecodingKey)>>> {
+    fn keys(&self, source: SecretText) -> Result<Arc<VerificationKeys>> {
         let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(parsed) = parsed.as_ref().filter(|parsed| Arc::ptr_eq(&parsed.source, &source)) {
             return Ok(parsed.keys.clone());
         }
         let jwks: Jwks = serde_json::from_str(source.expose())
             .map_err(|error| Error::internal("read verification keys", error))?;
-        let keys = jwks
-            .keys
-            .iter()
-            .map(|jwk| Ok((jwk.kid.clone(), (jwk.alg.jwt(), jwk.decoding_key()?))))
-            .collect::<Result<HashMap<_, _>>>()?;
-        let keys = Arc::new(keys);
+        let keys = Arc::new(VerificationKeys::new(&jwks)?);
         *parsed = Some(Parsed { source, keys: keys.clone() });
         Ok(keys)
     }

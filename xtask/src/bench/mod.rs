@@ -14,9 +14,11 @@ mod process;
 mod python;
 mod report;
 mod runtime_api;
+mod verify;
 mod warm;
 
 pub use coldstart::coldstart;
+pub use verify::verify;
 pub use warm::warm;
 
 use crate::Result;

@@ -17,13 +17,7 @@ pub(super) fn subject(target: &Path) -> Result<Subject> {
     let folder = workspace::root().join(FOLDER);
     let requirements = folder.join("requirements.txt");
     let venv = target.join("python-function");
-    let installed = venv.join("requirements.txt");
-    if fs::read(&installed).ok() != fs::read(&requirements).ok() {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-        let mut pip = Command::new(venv.join("bin/pip"));
-        run(pip.args(["install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&requirements))?;
-        fs::copy(&requirements, &installed)?;
-    }
+    install(&venv, &requirements, &[])?;
     Ok(Subject {
         name: "python".to_owned(),
         binary: folder.join("bootstrap"),
@@ -34,6 +28,20 @@ pub(super) fn subject(target: &Path) -> Result<Subject> {
         ],
         is_ours: false,
     })
+}
+
+/// An environment with what a list names; made again when the list changes.
+pub(super) fn install(venv: &Path, requirements: &Path, options: &[&str]) -> Result<()> {
+    let installed = venv.join("requirements.txt");
+    if fs::read(&installed).ok() == fs::read(requirements).ok() {
+        return Ok(());
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(venv))?;
+    let mut pip = Command::new(venv.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check"]).args(options);
+    run(pip.arg("-r").arg(requirements))?;
+    fs::copy(requirements, installed)?;
+    Ok(())
 }
 
 /// What it is made of: its packages, without the installer.

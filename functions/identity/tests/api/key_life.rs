@@ -15,7 +15,7 @@ use crate::{
     vault::{Manager, vault},
 };
 
-const MAX_AGE: Duration = Duration::from_secs(300);
+const MAX_AGE: Duration = Duration::from_mins(5);
 
 /// A client that verifies with what it last polled, and polls once in max-age.
 struct Client {
@@ -85,7 +85,7 @@ async fn a_client_that_polls_each_max_age_sees_no_401_over_three_rotations() {
         let fresh = token(&app).await;
         kids.insert(kid(&fresh));
         alive.push((elapsed, fresh));
-        alive.retain(|(at, _)| elapsed - *at < Duration::from_mins(15));
+        alive.retain(|(at, _)| elapsed < *at + Duration::from_mins(15));
         // One client verifies each token; the others have the very same key.
         assert!(clients[0].takes(&alive[alive.len() - 1].1), "{elapsed:?}");
         for (at, token) in &alive {
@@ -132,7 +132,7 @@ async fn a_revoked_key_is_refused_within_a_minute_and_the_next_signs_at_once() {
     let revoked = set.revoke(&kid(&stolen), fresh, vault.now()).unwrap().unwrap();
     vault.replace(&version, &revoked).await.unwrap();
 
-    app.lab().advance(Duration::from_secs(60));
+    app.lab().advance(Duration::from_mins(1));
     for app in [&app, &other] {
         app.get("/api/v1/me").bearer(&stolen).await.problem(401);
         let fresh = token(app).await;

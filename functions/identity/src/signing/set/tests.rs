@@ -247,7 +247,7 @@ proptest! {
             signed.push((active, world.now));
             let shown = world.seen.jwks_at(world.now);
             for (kid, at) in &signed {
-                let is_alive = world.now.since(*at) < Duration::from_secs(900);
+                let is_alive = world.now.since(*at) < Duration::from_mins(15);
                 let is_shown = shown.keys.iter().any(|key| key.kid == *kid);
                 prop_assert!(!is_alive || is_shown || revoked.contains(kid), "{} is missing", kid);
             }
