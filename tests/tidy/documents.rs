@@ -4,7 +4,7 @@ use std::fs;
 
 use xtask::{Result, sync, workspace};
 
-use super::assert_none;
+use super::{assert_none, source};
 
 /// One runs it, one proves it.
 const COMMANDS: [&str; 2] = ["cargo run", "cargo test --workspace"];
@@ -26,6 +26,30 @@ fn the_readme_needs_two_commands() -> Result<()> {
     let (before, _) = readme.split_once(TOUR).ok_or(format!("README.md: the heading `{TOUR}` is missing"))?;
     let commands = shell_lines(before);
     assert_eq!(commands, COMMANDS, "README.md: before the tour stand exactly these two commands");
+    Ok(())
+}
+
+#[test]
+fn every_threat_names_a_test_that_exists() -> Result<()> {
+    let model = fs::read_to_string(workspace::root().join("docs/threat-model.md"))?;
+    let sources = source::all()?;
+    let mut breaches = Vec::new();
+    for row in model.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| |")) {
+        let named: Vec<&str> =
+            row.trim_end_matches(" |").rsplit('|').next().unwrap_or_default().split('`').collect();
+        // What stands between backticks is every second part.
+        let named: Vec<&str> = named.into_iter().skip(1).step_by(2).collect();
+        if named.is_empty() {
+            breaches.push(format!("docs/threat-model.md: no test holds `{row}`"));
+        }
+        let unknown = named.into_iter().filter(|name| {
+            let head = format!("fn {name}(");
+            !sources.iter().any(|source| source.code.contains(&head))
+        });
+        breaches.extend(unknown.map(|name| format!("docs/threat-model.md: there is no test {name}")));
+    }
+    assert!(model.lines().filter(|line| line.starts_with("| ")).count() > 30, "the tables are read");
+    assert_none("each threat names the test that holds it", &breaches);
     Ok(())
 }
 

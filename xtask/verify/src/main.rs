@@ -71,11 +71,13 @@ fn claims() -> AccessClaims {
     AccessClaims {
         iss: "https://api.example.com".to_owned(),
         aud: "groundwork-api".to_owned(),
-        sub: UserId::from_uuid(Uuid::from_u128(1)),
+        holder: Holder::User(
+            UserId::from_uuid(Uuid::from_u128(1)),
+            SessionId::from_uuid(Uuid::from_u128(3)),
+        ),
         jti: TokenId::from_uuid(Uuid::from_u128(2)),
         iat: 1_767_225_600,
         exp: 1_767_225_600 + 900,
-        sid: SessionId::from_uuid(Uuid::from_u128(3)),
         tid: TenantId::from_uuid(Uuid::from_u128(4)),
         role: Role::Member,
         scope: "full".to_owned(),

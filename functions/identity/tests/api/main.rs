@@ -20,6 +20,7 @@ mod imported;
 mod key_life;
 mod keys;
 mod leaving;
+mod limits;
 mod lockout;
 mod machines;
 mod mail;
