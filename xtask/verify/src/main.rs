@@ -9,7 +9,7 @@ use std::{error::Error, hint::black_box, time::Instant};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use kernel::{
     Role, Timestamp,
-    claims::{ACCESS_TOKEN_TYPE, AccessClaims, Expected},
+    claims::{ACCESS_TOKEN_TYPE, AccessClaims, Expected, Holder},
     id::{Id as _, SessionId, TenantId, TokenId, UserId},
 };
 use platform::{
@@ -71,10 +71,7 @@ fn claims() -> AccessClaims {
     AccessClaims {
         iss: "https://api.example.com".to_owned(),
         aud: "groundwork-api".to_owned(),
-        holder: Holder::User(
-            UserId::from_uuid(Uuid::from_u128(1)),
-            SessionId::from_uuid(Uuid::from_u128(3)),
-        ),
+        holder: Holder::User(UserId::from_uuid(Uuid::from_u128(1)), SessionId::from_uuid(Uuid::from_u128(3))),
         jti: TokenId::from_uuid(Uuid::from_u128(2)),
         iat: 1_767_225_600,
         exp: 1_767_225_600 + 900,
