@@ -20,7 +20,7 @@ pub struct Settings {
     pub template: Option<PathBuf>,
     /// `GROUNDWORK_LIMITS`: `off` lifts the gateway's throttles and the functions' limits, for load tests.
     pub limits: bool,
-    /// `GROUNDWORK_PARAMETERS`: parameters of the template, like `RequestsPerMinute=600 SecretsPerMinute=30`.
+    /// `GROUNDWORK_PARAMETERS`: parameters of the template, like `RequestsPerMinute=600 AttemptsPerMinute=30`.
     pub parameters: Parameters,
     /// `LOG_LEVEL`: what is logged, and what functions log.
     pub log_level: LogLevel,

@@ -206,7 +206,7 @@ fn load_template(settings: &Settings, url: &str) -> Result<Template, StartError>
     let mut overrides = template::local_overrides(url);
     overrides.insert("LogLevel".to_owned(), settings.log_level.to_string());
     if !settings.limits {
-        let lifted = ["RequestsPerMinute", "SecretsPerMinute"].map(|name| (name.to_owned(), "0".to_owned()));
+        let lifted = ["RequestsPerMinute", "AttemptsPerMinute"].map(|name| (name.to_owned(), "0".to_owned()));
         overrides.extend(lifted);
     }
     overrides.extend(settings.parameters.0.clone());

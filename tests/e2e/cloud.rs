@@ -62,7 +62,7 @@ fn start() -> Cloud {
         .env("GROUNDWORK_DATA_DIR", folder.join("data"))
         // All cases come from one network, and make accounts of their own. What an API key may do is limited all the
         // same.
-        .env("GROUNDWORK_PARAMETERS", "RequestsPerMinute=60000 SecretsPerMinute=0")
+        .env("GROUNDWORK_PARAMETERS", "RequestsPerMinute=60000 AttemptsPerMinute=0")
         // The workspace's own template, throttles and all, whatever else is tried in this shell.
         .env_remove("GROUNDWORK_TEMPLATE")
         .env_remove("GROUNDWORK_LIMITS")

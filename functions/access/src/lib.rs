@@ -15,7 +15,7 @@ pub use app::App;
 
 /// What the function needs.
 pub const NEEDS: Needs = Needs {
-    settings: &["PUBLIC_URL", "ALLOWED_ORIGINS", "LIMIT_PER_MINUTE", "LIMIT_SECRETS_PER_MINUTE"],
+    settings: &["PUBLIC_URL", "ALLOWED_ORIGINS", "LIMIT_PER_MINUTE", "LIMIT_ATTEMPTS_PER_MINUTE"],
     grants: &[
         Grant::on(api_key::TABLE.0, &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]),
         Grant::on_index(api_key::TABLE.0, "gsi1", &["dynamodb:Query"]),

@@ -49,7 +49,7 @@ pub const NEEDS: Needs = Needs {
         "PUBLIC_URL",
         "ALLOWED_ORIGINS",
         "LIMIT_PER_MINUTE",
-        "LIMIT_SECRETS_PER_MINUTE",
+        "LIMIT_ATTEMPTS_PER_MINUTE",
         "AUTH_IDP_MODE",
         "AUTH_JWKS_ETAG_SALT",
         "AUTH_JWKS_MAX_AGE_SECONDS",

@@ -50,11 +50,11 @@ pub struct Rates {
 
 impl Rates {
     /// `LIMIT_PER_MINUTE`: requests of one principal, or of one network that nobody is known from (60).
-    /// `LIMIT_SECRETS_PER_MINUTE`: attempts of one network on a route that takes a password or another secret (5).
+    /// `LIMIT_ATTEMPTS_PER_MINUTE`: attempts of one network on a route that takes a password or another secret (5).
     /// `None` when a fault was noted.
     pub fn read(env: &mut Reader<'_>) -> Option<Self> {
         let requests = env.or("LIMIT_PER_MINUTE", "60");
-        let secrets = env.or("LIMIT_SECRETS_PER_MINUTE", "5");
+        let secrets = env.or("LIMIT_ATTEMPTS_PER_MINUTE", "5");
         Some(Self { requests: requests?, secrets: secrets? })
     }
 

@@ -26,7 +26,7 @@ pub struct Lab {
 }
 
 /// The settings that limit callers.
-const LIMITS: [&str; 2] = ["LIMIT_PER_MINUTE", "LIMIT_SECRETS_PER_MINUTE"];
+const LIMITS: [&str; 2] = ["LIMIT_PER_MINUTE", "LIMIT_ATTEMPTS_PER_MINUTE"];
 
 impl Default for Lab {
     fn default() -> Self {
