@@ -6,7 +6,14 @@ use axum::extract::FromRef;
 use kernel::{Error, Result, Timestamp};
 use platform::{Boot, BootError, Edge, config::Reader, edge::EdgeConfig, kept::Kept, keyring::AppKeys};
 
-use crate::{TABLES, hashing::Hasher, keys::Publishing, refresh::RefreshKeys, signing::SigningKeys};
+use crate::{
+    TABLES,
+    hashing::Hasher,
+    keys::Publishing,
+    oidc::{Oidc, config::OidcConfig},
+    refresh::RefreshKeys,
+    signing::SigningKeys,
+};
 
 /// Who may log people in: `AUTH_IDP_MODE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +49,7 @@ pub struct App {
     pub(crate) hasher: Hasher,
     pub(crate) publishing: Publishing,
     pub(crate) started_at: Timestamp,
+    pub(crate) oidc: Oidc,
     idp_mode: IdpMode,
 }
 
@@ -58,8 +66,9 @@ impl App {
         let pepper_secret: Option<String> = env.required("PEPPER_SECRET");
         let idp_mode = env.or("AUTH_IDP_MODE", "internal");
         let publishing = Publishing::read(&mut env);
-        let (config, signing_secret, pepper_secret, idp_mode, publishing) =
-            env.finish(|| Some((config?, signing_secret?, pepper_secret?, idp_mode?, publishing?)))?;
+        let oidc = OidcConfig::read(&mut env);
+        let (config, signing_secret, pepper_secret, idp_mode, publishing, oidc) =
+            env.finish(|| Some((config?, signing_secret?, pepper_secret?, idp_mode?, publishing?, oidc?)))?;
 
         let edge = Edge::new(boot, config).await?;
         let verification_secret = edge.config().verification_keys_secret.clone();
@@ -76,11 +85,23 @@ impl App {
             refresh_keys: Kept::new(edge.secrets(), app_keys_secret),
             hasher: Hasher::new(Kept::new(edge.secrets(), &pepper_secret)),
             publishing,
+            oidc: Oidc::new(oidc, edge.secrets()),
             started_at: edge.clock().now(),
             edge,
             signing,
             idp_mode,
         })
+    }
+
+    /// Requires that providers may log people in here.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when only passwords do.
+    pub(crate) fn require_oidc(&self) -> Result<&Oidc> {
+        match self.idp_mode {
+            IdpMode::Oidc | IdpMode::Both => Ok(&self.oidc),
+            IdpMode::Internal => Err(Error::NotFound("provider")),
+        }
     }
 
     /// Requires that people may log in by password here.

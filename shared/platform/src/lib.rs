@@ -24,6 +24,7 @@ pub mod keys;
 pub mod mail;
 pub mod needs;
 pub mod openapi;
+pub mod outbound;
 pub mod problem;
 pub mod queue;
 pub mod respond;

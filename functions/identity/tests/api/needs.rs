@@ -10,6 +10,7 @@ use crate::{
     cast::Cast,
     mailbox::Post,
     people::{PASSWORD, email, login},
+    provider::Provider,
 };
 
 #[tokio::test]
@@ -42,6 +43,11 @@ async fn every_permission_is_used() {
     let token = Post::new(app).await.token(&email("vera")).await;
     let reset = json!({"token": token, "password": PASSWORD.to_uppercase()});
     app.post("/api/v1/auth/password/reset").json(&reset).await.expect(204);
+
+    // A login by a provider, at which we have a secret.
+    let provider = Provider::start(app.lab()).await;
+    let by_provider = provider.function(app.lab()).await;
+    provider.log_in(&by_provider, &json!({})).await.expect(200);
 
     let unused = app.lab().unused("identity");
     assert!(unused.is_empty(), "take it out of NEEDS and of the role in template.yaml: {unused:#?}");
