@@ -12,6 +12,7 @@ use crate::{
     TABLES,
     hashing::Hasher,
     keys::Publishing,
+    oidc::{Oidc, config::OidcConfig},
     refresh::RefreshKeys,
     signing::{Policy, SigningKeys, Vault},
 };
@@ -50,6 +51,7 @@ pub struct App {
     pub(crate) hasher: Hasher,
     pub(crate) publishing: Publishing,
     pub(crate) started_at: Timestamp,
+    pub(crate) oidc: Oidc,
     idp_mode: IdpMode,
 }
 
@@ -66,8 +68,11 @@ impl App {
         let pepper_secret: Option<String> = env.required("PEPPER_SECRET");
         let idp_mode = env.or("AUTH_IDP_MODE", "internal");
         let (publishing, policy) = (Publishing::read(&mut env), Policy::read(&mut env));
-        let (config, signing_secret, pepper_secret, idp_mode, publishing, policy) =
-            env.finish(|| Some((config?, signing_secret?, pepper_secret?, idp_mode?, publishing?, policy?)))?;
+        let oidc = OidcConfig::read(&mut env);
+        let (config, signing_secret, pepper_secret, idp_mode, publishing, policy, oidc) =
+            env.finish(|| {
+                Some((config?, signing_secret?, pepper_secret?, idp_mode?, publishing?, policy?, oidc?))
+            })?;
 
         let edge = Edge::new(boot, config).await?;
         let verification_secret = &edge.config().verification_keys_secret;
@@ -90,11 +95,23 @@ impl App {
             refresh_keys: Kept::new(edge.secrets(), app_keys_secret),
             hasher: Hasher::new(Kept::new(edge.secrets(), &pepper_secret)),
             publishing,
+            oidc: Oidc::new(oidc, edge.secrets()),
             started_at: edge.clock().now(),
             edge,
             signing,
             idp_mode,
         })
+    }
+
+    /// Requires that providers may log people in here.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when only passwords do.
+    pub(crate) fn require_oidc(&self) -> Result<&Oidc> {
+        match self.idp_mode {
+            IdpMode::Oidc | IdpMode::Both => Ok(&self.oidc),
+            IdpMode::Internal => Err(Error::NotFound("provider")),
+        }
     }
 
     /// Requires that people may log in by password here.

@@ -4,6 +4,8 @@ pub(crate) mod csrf;
 pub(crate) mod forgot_password;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod oidc_callback;
+pub(crate) mod oidc_login;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod reset_password;

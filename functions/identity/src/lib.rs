@@ -9,6 +9,7 @@ pub mod lockout;
 pub mod login_event;
 pub mod mail_token;
 pub mod membership;
+pub mod oidc;
 pub mod password;
 pub mod public_key;
 pub mod refresh;
@@ -22,6 +23,7 @@ pub mod username;
 
 mod app;
 mod attempts;
+mod audience;
 mod auth;
 mod erasure;
 mod hashing;
@@ -51,6 +53,7 @@ pub const NEEDS: Needs = Needs {
         "LIMIT_PER_MINUTE",
         "LIMIT_ATTEMPTS_PER_MINUTE",
         "AUTH_IDP_MODE",
+        "AUTH_OIDC_PROVIDERS",
         "AUTH_JWKS_ETAG_SALT",
         "AUTH_JWKS_MAX_AGE_SECONDS",
         "AUTH_DUAL_SIGNING_ENABLED",
@@ -91,6 +94,7 @@ pub const NEEDS: Needs = Needs {
         ),
         Grant::on("APP_KEYS_SECRET", &["secretsmanager:GetSecretValue"]),
         Grant::on("PEPPER_SECRET", &["secretsmanager:GetSecretValue"]),
+        Grant::on("OIDC_CLIENTS_SECRET", &["secretsmanager:GetSecretValue"]),
     ],
 };
 
@@ -120,6 +124,8 @@ platform::endpoints! {
     me::leave_tenant::leave_tenant,
     auth::csrf::csrf,
     auth::token::token,
+    auth::oidc_login::oidc_login,
+    auth::oidc_callback::oidc_callback,
     users::list_users::list_users,
     users::get_user::get_user,
     users::update_user::update_user,

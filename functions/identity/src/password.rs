@@ -4,6 +4,7 @@ pub mod hash;
 
 use std::{borrow::Cow, str::FromStr};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use kernel::Secret;
 use zeroize::Zeroizing;
 use zxcvbn::{Score, zxcvbn};
@@ -48,6 +49,13 @@ pub struct PresentedPassword(Secret<Zeroizing<String>>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ParsePasswordError(&'static str);
+
+impl NewPassword {
+    /// One that nobody knows, for an account that is entered in another way.
+    pub fn unknown(random: [u8; 32]) -> Self {
+        Self(Secret::new(Zeroizing::new(URL_SAFE_NO_PAD.encode(random))))
+    }
+}
 
 impl FromStr for NewPassword {
     type Err = ParsePasswordError;

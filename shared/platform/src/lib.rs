@@ -29,6 +29,7 @@ pub mod mail;
 pub mod metrics;
 pub mod needs;
 pub mod openapi;
+pub mod outbound;
 pub mod problem;
 pub mod queue;
 pub mod respond;

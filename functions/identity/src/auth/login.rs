@@ -81,7 +81,7 @@ pub(crate) async fn login(
 }
 
 /// Where a session acts.
-struct Place {
+pub(super) struct Place {
     membership: Stored<Membership>,
     role: Role,
     kind: SessionKind,
@@ -90,7 +90,7 @@ struct Place {
 impl Place {
     /// # Errors
     /// [`Error::Forbidden`] for a suspended account, [`Error::NotFound`] for a tenant that it does not belong to.
-    async fn find(
+    pub(super) async fn find(
         store: &Store,
         user: &User,
         tenant_id: Option<TenantId>,
@@ -104,7 +104,7 @@ impl Place {
 }
 
 /// Writes the session, the login and the device, and answers with the tokens.
-async fn begin(
+pub(super) async fn begin(
     app: &App,
     info: &RequestInfo,
     user: &Stored<User>,

@@ -8,6 +8,7 @@ use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 
 use super::{ServiceAccount, credential::ClientKey, store::UsedAssertion};
+use crate::audience::Audience;
 
 /// How long an assertion may live: for as long its `jti` is remembered.
 pub const LIFETIME_MAX: Duration = Duration::from_mins(5);
@@ -67,25 +68,6 @@ struct Claims {
     iat: i64,
     nbf: Option<i64>,
     jti: String,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl Audience {
-    /// Whether it is one of ours, and nobody else's as well.
-    fn is_among(&self, ours: &[String]) -> bool {
-        match self {
-            Self::One(audience) => ours.contains(audience),
-            Self::Many(audiences) => {
-                !audiences.is_empty() && audiences.iter().all(|audience| ours.contains(audience))
-            }
-        }
-    }
 }
 
 impl<'a> Assertion<'a> {

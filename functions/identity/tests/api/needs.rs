@@ -10,6 +10,7 @@ use crate::{
     cast::Cast,
     mailbox::Post,
     people::{PASSWORD, email, login},
+    provider::Provider,
 };
 
 #[tokio::test]
@@ -48,6 +49,10 @@ async fn every_permission_is_used() {
     limited.get("/api/v1/me").bearer(&owner.access).await.expect(200);
     let key = ApiKeyText::new("01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e17".parse().unwrap(), [7; 32]);
     limited.get("/api/v1/me").api_key(key.expose()).await.expect(401);
+    // A login by a provider, at which we have a secret.
+    let provider = Provider::start(app.lab()).await;
+    let by_provider = provider.function(app.lab()).await;
+    provider.log_in(&by_provider, &json!({})).await.expect(200);
 
     let unused = app.lab().unused("identity");
     assert!(unused.is_empty(), "take it out of NEEDS and of the role in template.yaml: {unused:#?}");

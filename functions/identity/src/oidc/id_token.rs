@@ -1,0 +1,167 @@
+//! An ID token's claims and the rules they must meet (OpenID Connect Core 1.0 §3.1.3.7).
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::Algorithm;
+use kernel::{Timestamp, claims::CLOCK_SKEW};
+use ring::digest::{self, SHA256, SHA512};
+use serde::Deserialize;
+
+use crate::audience::Audience;
+
+/// How old an ID token may be, however long its provider lets it live.
+pub const AGE_MAX: Duration = Duration::from_mins(30);
+
+/// The claims of an ID token.
+#[derive(Clone, Debug, Deserialize)]
+pub struct IdClaims {
+    iss: String,
+    /// Who it is about, at its issuer.
+    pub sub: String,
+    aud: Audience,
+    azp: Option<String>,
+    exp: i64,
+    iat: i64,
+    nonce: Option<String>,
+    at_hash: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Whether the provider has seen that the address is theirs.
+    #[serde(default)]
+    pub email_verified: bool,
+    /// What they call themselves.
+    pub preferred_username: Option<String>,
+}
+
+/// What a token must be about.
+#[derive(Clone, Debug)]
+pub struct Expected<'a> {
+    /// The provider.
+    pub issuer: &'a str,
+    /// Us.
+    pub client_id: &'a str,
+    /// This login.
+    pub nonce: &'a str,
+    /// The access token that came with it.
+    pub access_token: &'a str,
+    /// The algorithm of the key that verified it.
+    pub algorithm: Algorithm,
+}
+
+/// Why an ID token is not accepted. For the log; the person learns only that it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// `iss` is another.
+    #[error("the ID token is another issuer's")]
+    Issuer,
+    /// `aud` is not us alone.
+    #[error("the ID token is for somebody else")]
+    Audience,
+    /// `azp` is another.
+    #[error("the ID token was asked for by somebody else")]
+    Party,
+    /// `sub` is empty or longer than 255 characters (§2).
+    #[error("the ID token's sub has no usable length")]
+    Subject,
+    /// `exp` is past, or it is older than [`AGE_MAX`].
+    #[error("the ID token has expired")]
+    Expired,
+    /// `iat` lies in the future.
+    #[error("the ID token is from the future")]
+    Future,
+    /// `nonce` is not that of this login.
+    #[error("the ID token is of another login")]
+    Nonce,
+    /// `at_hash` is not that of the access token.
+    #[error("the ID token goes with another access token")]
+    AccessToken,
+}
+
+impl IdClaims {
+    /// Checks every claim.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn check(&self, expected: &Expected<'_>, now: Timestamp) -> Result<(), Refusal> {
+        let is_old = self.exp <= now.seconds() || self.iat <= (now - AGE_MAX).seconds();
+        let other_party = self.azp.as_deref().is_some_and(|azp| azp != expected.client_id);
+        let at_hash = left_half(expected.algorithm, expected.access_token);
+        let other_token = self.at_hash.as_ref().is_some_and(|hash| *hash != at_hash);
+        let broken = [
+            (self.iss != expected.issuer, Refusal::Issuer),
+            (!self.aud.is_among(&[expected.client_id.to_owned()]), Refusal::Audience),
+            (other_party, Refusal::Party),
+            (!(1..=255).contains(&self.sub.len()), Refusal::Subject),
+            (is_old, Refusal::Expired),
+            (self.iat > (now + CLOCK_SKEW).seconds(), Refusal::Future),
+            (self.nonce.as_deref() != Some(expected.nonce), Refusal::Nonce),
+            (other_token, Refusal::AccessToken),
+        ];
+        broken.into_iter().find(|(is_broken, _)| *is_broken).map_or(Ok(()), |(_, refusal)| Err(refusal))
+    }
+}
+
+/// `at_hash` (§3.1.3.6): the left half of the token's digest, with the digest of the signature's algorithm, which for
+/// Ed25519 is SHA-512.
+fn left_half(algorithm: Algorithm, token: &str) -> String {
+    let digest = match algorithm {
+        Algorithm::EdDSA => digest::digest(&SHA512, token.as_bytes()),
+        _ => digest::digest(&SHA256, token.as_bytes()),
+    };
+    let bytes = digest.as_ref();
+    URL_SAFE_NO_PAD.encode(&bytes[..bytes.len() / 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: i64 = 1_767_225_600;
+
+    #[test]
+    fn each_claim_is_held() {
+        let expected = Expected {
+            issuer: "https://id.example.com",
+            client_id: "us",
+            nonce: "n",
+            access_token: "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y",
+            algorithm: Algorithm::RS256,
+        };
+        let cases: [(&str, Value, Result<(), Refusal>); 20] = [
+            ("right", json!({}), Ok(())),
+            // OpenID Connect Core 1.0 appendix A.3.
+            ("its access token", json!({"at_hash": "77QmUPtjPfzWtF2AnpK9RQ"}), Ok(())),
+            ("a list of one", json!({"aud": ["us"], "azp": "us"}), Ok(())),
+            ("a clock that is ahead", json!({"iat": NOW + 30}), Ok(())),
+            ("its last second", json!({"exp": NOW + 1, "iat": NOW - 1799}), Ok(())),
+            ("another issuer", json!({"iss": "https://id.example.com/"}), Err(Refusal::Issuer)),
+            ("another audience", json!({"aud": "them"}), Err(Refusal::Audience)),
+            ("another audience as well", json!({"aud": ["us", "them"], "azp": "us"}), Err(Refusal::Audience)),
+            ("no audience", json!({"aud": []}), Err(Refusal::Audience)),
+            ("another party", json!({"azp": "them"}), Err(Refusal::Party)),
+            ("nobody", json!({"sub": ""}), Err(Refusal::Subject)),
+            ("a long name", json!({"sub": "s".repeat(256)}), Err(Refusal::Subject)),
+            ("expired", json!({"exp": NOW}), Err(Refusal::Expired)),
+            ("too old", json!({"iat": NOW - 1800}), Err(Refusal::Expired)),
+            ("from the future", json!({"iat": NOW + 31}), Err(Refusal::Future)),
+            ("another nonce", json!({"nonce": "m"}), Err(Refusal::Nonce)),
+            ("no nonce", json!({"nonce": null}), Err(Refusal::Nonce)),
+            ("another access token", json!({"at_hash": "77QmUPtjPfzWtF2AnpK9RA"}), Err(Refusal::AccessToken)),
+            ("half a hash", json!({"at_hash": "77Qm"}), Err(Refusal::AccessToken)),
+            ("times that overflow", json!({"exp": i64::MAX, "iat": i64::MIN}), Err(Refusal::Expired)),
+        ];
+        for (case, changes, outcome) in cases {
+            let mut claims = json!({
+                "iss": "https://id.example.com", "sub": "s", "aud": "us", "exp": NOW + 3600, "iat": NOW, "nonce": "n"
+            });
+            for (name, value) in changes.as_object().unwrap() {
+                claims[name] = value.clone();
+            }
+            let claims: IdClaims = serde_json::from_value(claims).unwrap();
+            assert_eq!(claims.check(&expected, Timestamp::from_seconds(NOW)), outcome, "{case}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A provider that is asked: its document, its keys, its tokens.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use kernel::{Error, Result, Secret, Timestamp};
+use platform::{outbound::Outbound, secrets::Secrets};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{
+    attempt::Seed,
+    config::ProviderConfig,
+    discovery::Metadata,
+    id_token::{Expected, IdClaims},
+};
+use crate::public_key::PublicKey;
+
+/// What a provider is called in the log.
+const WHAT: &str = "an OpenID provider";
+
+/// How long its document and its keys are used without asking again.
+const FRESH: Duration = Duration::from_hours(1);
+
+/// The shortest time between two reads of its keys that unknown ones cause.
+const COOL_DOWN: Duration = Duration::from_secs(30);
+
+/// A provider. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Provider(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: ProviderConfig,
+    outbound: Outbound,
+    secrets: Secrets,
+    clients_secret: String,
+    metadata: tokio::sync::Mutex<Option<(Timestamp, Metadata)>>,
+    keys: tokio::sync::Mutex<Option<KeySet>>,
+}
+
+/// Its keys as they were last read.
+#[derive(Clone, Debug)]
+struct KeySet {
+    read_at: Timestamp,
+    keys: HashMap<String, PublicKey>,
+}
+
+/// What a code is exchanged for (RFC 6749 §5.1), as far as it matters here.
+#[derive(Deserialize)]
+struct Tokens {
+    access_token: Secret<String>,
+    id_token: Secret<String>,
+    token_type: String,
+}
+
+impl Provider {
+    /// A provider of which nothing is known yet.
+    pub fn new(config: ProviderConfig, outbound: Outbound, secrets: Secrets, clients_secret: String) -> Self {
+        let (metadata, keys) = Default::default();
+        Self(Arc::new(Inner { config, outbound, secrets, clients_secret, metadata, keys }))
+    }
+
+    /// Its name here.
+    pub fn name(&self) -> &str {
+        &self.0.config.name
+    }
+
+    /// Who it is.
+    pub fn issuer(&self) -> &str {
+        &self.0.config.issuer
+    }
+
+    /// Where a person logs in (RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID Connect Core 1.0 §3.1.2.1).
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it does not answer, or not with a document of its own.
+    pub(crate) async fn authorization_url(
+        &self,
+        seed: &Seed,
+        redirect: &str,
+        now: Timestamp,
+    ) -> Result<String> {
+        let metadata = self.metadata(now).await?;
+        let config = &self.0.config;
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("response_type", "code")
+            .append_pair("client_id", &config.client_id)
+            .append_pair("redirect_uri", redirect)
+            .append_pair("scope", &config.scopes.join(" "))
+            .append_pair("state", &seed.state)
+            .append_pair("nonce", &seed.nonce)
+            .append_pair("code_challenge", &seed.challenge())
+            .append_pair("code_challenge_method", "S256")
+            .finish();
+        let endpoint = metadata.authorization_endpoint;
+        let separator = if endpoint.contains('?') { '&' } else { '?' };
+        Ok(format!("{endpoint}{separator}{query}"))
+    }
+
+    /// Whether an answer that names this issuer, or none, is the provider's own (RFC 9207 §2.4): one of another provider
+    /// that was passed on is not.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it does not answer.
+    pub(crate) async fn is_own(&self, issuer: Option<&str>, now: Timestamp) -> Result<bool> {
+        match issuer {
+            Some(issuer) => Ok(issuer == self.issuer()),
+            None => Ok(!self.metadata(now).await?.authorization_response_iss_parameter_supported),
+        }
+    }
+
+    /// Exchanges a code and checks the ID token that comes for it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the provider does not answer; [`Error::Unauthenticated`] when it refuses the code, or
+    /// the token is not valid.
+    pub(crate) async fn redeem(
+        &self,
+        code: &str,
+        seed: &Seed,
+        redirect: &str,
+        now: Timestamp,
+    ) -> Result<IdClaims> {
+        let metadata = self.metadata(now).await?;
+        let config = &self.0.config;
+        let secret = self.client_secret().await?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", redirect),
+            ("code_verifier", seed.verifier.expose()),
+        ];
+        let client = (&*config.client_id, &secret);
+        let reply = self.0.outbound.post_form(WHAT, &metadata.token_endpoint, client, &form).await?;
+        match reply.status {
+            200 => {}
+            400 => return Err(refuse("the provider refused the code")),
+            status => return Err(Error::unavailable(WHAT, format!("its token endpoint answered {status}"))),
+        }
+        let tokens: Tokens = serde_json::from_slice(&reply.body)
+            // The parser's message could quote a token.
+            .map_err(|error| {
+                Error::unavailable(WHAT, format!("its tokens cannot be read: column {}", error.column()))
+            })?;
+        if !tokens.token_type.eq_ignore_ascii_case("bearer") {
+            return Err(refuse("its access token is of another type"));
+        }
+        self.verify(&tokens, &seed.nonce, now).await
+    }
+
+    async fn verify(&self, tokens: &Tokens, nonce: &str, now: Timestamp) -> Result<IdClaims> {
+        let text = tokens.id_token.expose();
+        let header = jsonwebtoken::decode_header(text).map_err(|error| refuse(error.to_string()))?;
+        let is_typed = header.typ.as_deref().is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
+        if !is_typed || header.crit.is_some() {
+            return Err(refuse("the header is not that of an ID token"));
+        }
+        let key =
+            self.key(header.kid.as_deref(), now).await?.ok_or_else(|| refuse("no key of its provider"))?;
+        let claims: IdClaims = key.verify(text).map_err(|error| refuse(error.to_string()))?;
+        let expected = Expected {
+            issuer: self.issuer(),
+            client_id: &self.0.config.client_id,
+            nonce,
+            access_token: tokens.access_token.expose(),
+            algorithm: key.algorithm(),
+        };
+        claims.check(&expected, now).map_err(|refusal| refuse(refusal.to_string()))?;
+        Ok(claims)
+    }
+
+    /// The key of that name, or the only one there is. An unknown name makes the keys be read again, once per cool-down.
+    async fn key(&self, kid: Option<&str>, now: Timestamp) -> Result<Option<PublicKey>> {
+        let mut known = self.0.keys.lock().await;
+        let found = known.as_ref().and_then(|set| set.find(kid).cloned());
+        let age = known.as_ref().map(|set| now.since(set.read_at));
+        let limit = if found.is_some() { FRESH } else { COOL_DOWN };
+        if age.is_some_and(|age| age < limit) {
+            return Ok(found);
+        }
+        match self.read_keys(now).await {
+            Ok(set) => Ok(known.insert(set).find(kid).cloned()),
+            // Keys that are known are good for longer than a provider's bad hour.
+            Err(error) => found.map(Some).ok_or(error),
+        }
+    }
+
+    async fn read_keys(&self, now: Timestamp) -> Result<KeySet> {
+        let metadata = self.metadata(now).await?;
+        let document: Document = self.read(&metadata.jwks_uri).await?;
+        let named = |jwk: &Map<String, Value>| {
+            let kid = jwk.get("kid").and_then(Value::as_str).unwrap_or_default().to_owned();
+            // What we cannot verify with, keys to encrypt with among them, is left out (RFC 7517 §5).
+            Some((kid, PublicKey::read(jwk).ok()?))
+        };
+        Ok(KeySet { read_at: now, keys: document.keys.iter().filter_map(named).collect() })
+    }
+
+    async fn metadata(&self, now: Timestamp) -> Result<Metadata> {
+        let mut known = self.0.metadata.lock().await;
+        if let Some((read_at, metadata)) = &*known
+            && now.since(*read_at) < FRESH
+        {
+            return Ok(metadata.clone());
+        }
+        let url = format!("{}/.well-known/openid-configuration", self.issuer().trim_end_matches('/'));
+        let document: Value = self.read(&url).await?;
+        let metadata = Metadata::read(document.to_string().as_bytes(), self.issuer())
+            .map_err(|error| Error::unavailable(WHAT, error))?;
+        *known = Some((now, metadata.clone()));
+        Ok(metadata)
+    }
+
+    async fn read<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T> {
+        let reply = self.0.outbound.get(WHAT, url).await?;
+        if reply.status != 200 {
+            return Err(Error::unavailable(WHAT, format!("{url} answered {}", reply.status)));
+        }
+        serde_json::from_slice(&reply.body).map_err(|error| Error::unavailable(WHAT, error))
+    }
+
+    async fn client_secret(&self) -> Result<Secret<String>> {
+        let id = &self.0.clients_secret;
+        let text =
+            self.0.secrets.get(id).await.map_err(|error| Error::unavailable("our client secrets", error))?;
+        let mut secrets: HashMap<String, Secret<String>> = serde_json::from_str(text.expose())
+            .map_err(|error| Error::internal("read our client secrets", format!("line {}", error.line())))?;
+        let secret = secrets.remove(self.name());
+        secret.ok_or_else(|| Error::unavailable("our client secrets", format!("none for {}", self.name())))
+    }
+}
+
+/// A key set (RFC 7517 §5).
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<Map<String, Value>>,
+}
+
+impl KeySet {
+    fn find(&self, kid: Option<&str>) -> Option<&PublicKey> {
+        match kid {
+            Some(kid) => self.keys.get(kid),
+            None if self.keys.len() == 1 => self.keys.values().next(),
+            None => None,
+        }
+    }
+}
+
+/// Every reason looks alike to the person, and stands in the log.
+pub(crate) fn refuse(reason: impl std::fmt::Display) -> Error {
+    tracing::info!(%reason, "a login by a provider was refused");
+    Error::Unauthenticated("the login at the provider is not valid, or no longer; begin again".into())
+}

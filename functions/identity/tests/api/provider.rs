@@ -1,0 +1,313 @@
+//! An OpenID provider for tests: a server of its own on loopback, with real keys, that can be told to misbehave.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use aws_sdk_secretsmanager::Client;
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use platform::{Boot, Clock};
+use ring::{
+    digest::{SHA256, SHA512, digest},
+    rand::SystemRandom,
+    rsa::PublicKeyComponents,
+    signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair},
+};
+use serde_json::{Value, json};
+use testkit::{Answer, App, Call, Lab};
+use tokio::net::TcpListener;
+
+const CLIENT: &str = "groundwork";
+const SECRET: &str = "s3cret:with&odd=characters";
+
+/// A key pair that protects nothing.
+const RSA: &[u8] = include_bytes!("../fixtures/rsa-2048-test-only.pk8");
+
+/// A provider that runs.
+#[derive(Clone)]
+pub(crate) struct Provider {
+    pub(crate) url: String,
+    state: Arc<Mutex<State>>,
+    clock: Clock,
+}
+
+/// What it knows and how it behaves.
+pub(crate) struct State {
+    signer: Signer,
+    /// What its JWKS has.
+    pub(crate) published: Vec<Value>,
+    codes: HashMap<String, HashMap<String, String>>,
+    /// Changes of the documents and tokens it hands out.
+    pub(crate) discovery: Value,
+    pub(crate) claims: Value,
+    pub(crate) header: Value,
+    pub(crate) tokens: Value,
+    /// The path that answers this status and nothing else.
+    pub(crate) failing: Option<(&'static str, u16)>,
+    /// How often each path was asked.
+    pub(crate) calls: HashMap<String, usize>,
+}
+
+/// The key that it signs with.
+enum Signer {
+    Ed25519(Ed25519KeyPair),
+    Rsa(RsaKeyPair),
+}
+
+impl Signer {
+    fn new_ed25519() -> Self {
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        Self::Ed25519(Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap())
+    }
+
+    fn jwk(&self, kid: &str) -> Value {
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        match self {
+            Self::Ed25519(pair) => {
+                json!({"kid": kid, "kty": "OKP", "crv": "Ed25519", "x": text(pair.public_key().as_ref())})
+            }
+            Self::Rsa(pair) => {
+                let public = PublicKeyComponents::<Vec<u8>>::from(pair.public());
+                json!({"kid": kid, "kty": "RSA", "n": text(&public.n), "e": text(&public.e), "use": "sig"})
+            }
+        }
+    }
+
+    fn algorithm(&self) -> &'static str {
+        match self {
+            Self::Ed25519(_) => "EdDSA",
+            Self::Rsa(_) => "RS256",
+        }
+    }
+
+    fn at_hash(&self, token: &str) -> String {
+        let digest = match self {
+            Self::Ed25519(_) => digest(&SHA512, token.as_bytes()),
+            Self::Rsa(_) => digest(&SHA256, token.as_bytes()),
+        };
+        URL_SAFE_NO_PAD.encode(&digest.as_ref()[..digest.as_ref().len() / 2])
+    }
+
+    fn sign(&self, header: &Value, claims: &Value) -> String {
+        let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+        let text = format!("{}.{}", encode(header), encode(claims));
+        let signature = match self {
+            Self::Ed25519(pair) => pair.sign(text.as_bytes()).as_ref().to_vec(),
+            Self::Rsa(pair) => {
+                let mut signature = vec![0; pair.public().modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).unwrap();
+                signature
+            }
+        };
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+}
+
+/// The object with other fields; `null` removes one.
+fn changed(mut object: Value, changes: &Value) -> Value {
+    for (name, value) in changes.as_object().into_iter().flatten() {
+        object[name] = value.clone();
+    }
+    object.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    object
+}
+
+impl Provider {
+    /// Starts one that lives as long as the test, and deposits our secret at it.
+    pub(crate) async fn start(lab: &Lab) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let signer = Signer::new_ed25519();
+        let none = || json!({});
+        let state = State {
+            published: vec![signer.jwk("one")],
+            signer,
+            codes: HashMap::new(),
+            discovery: none(),
+            claims: none(),
+            header: none(),
+            tokens: none(),
+            failing: None,
+            calls: HashMap::new(),
+        };
+        let provider = Self { url, state: Arc::new(Mutex::new(state)), clock: lab.clock().clone() };
+        tokio::spawn(serve(listener, provider.clone()));
+        let secrets = Client::new(&lab.cloud().sdk_config());
+        let id = &lab.environment("identity")["OIDC_CLIENTS_SECRET"];
+        let text = json!({"acme": SECRET, "second": SECRET}).to_string();
+        secrets.put_secret_value().secret_id(id).secret_string(text).send().await.unwrap();
+        provider
+    }
+
+    /// The function, configured with this provider under two names.
+    pub(crate) async fn function(&self, lab: &Lab) -> App {
+        let providers = json!([
+            {"name": "acme", "issuer": self.url, "client_id": CLIENT},
+            {"name": "second", "issuer": self.url, "client_id": CLIENT},
+        ]);
+        let build = async |boot: Boot| {
+            let vars = boot.vars.clone().with("AUTH_IDP_MODE", "both");
+            let vars = vars.with("AUTH_OIDC_PROVIDERS", &providers.to_string());
+            identity::function(Boot { vars, ..boot }).await
+        };
+        lab.http("identity", build).await
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Signs with another key from now on, which it publishes or not.
+    pub(crate) fn rotate(&self, kid: &str, is_rsa: bool, is_published: bool) {
+        let mut state = self.state();
+        let rsa = || Signer::Rsa(RsaKeyPair::from_pkcs8(RSA).unwrap());
+        state.signer = if is_rsa { rsa() } else { Signer::new_ed25519() };
+        if is_published {
+            let jwk = state.signer.jwk(kid);
+            state.published.push(jwk);
+        }
+        state.header = json!({"kid": kid});
+    }
+
+    /// What a person does there: logs in, and is sent back with a code.
+    pub(crate) fn authorize(&self, begun: &Begun) -> String {
+        let mut state = self.state();
+        let code = format!("code-{}", state.codes.len());
+        state.codes.insert(code.clone(), begun.sent.clone());
+        code
+    }
+
+    /// A whole login of somebody with these claims.
+    pub(crate) async fn log_in(&self, app: &App, claims: &Value) -> Answer {
+        self.state().claims = claims.clone();
+        let begun = Begun::new(app, "acme").await;
+        let code = self.authorize(&begun);
+        begun.back(app, &format!("code={code}")).await
+    }
+
+    fn answer(&self, path: &str, authorization: &str, form: &HashMap<String, String>) -> (u16, Value) {
+        let mut state = self.state();
+        *state.calls.entry(path.to_owned()).or_default() += 1;
+        if let Some((failing, status)) = state.failing
+            && failing == path
+        {
+            return (status, json!({"error": "server_error"}));
+        }
+        match path {
+            "/.well-known/openid-configuration" => (200, changed(self.document(), &state.discovery)),
+            "/jwks" => (200, json!({"keys": state.published})),
+            "/token" => self.token(&mut state, authorization, form),
+            _ => (404, json!({})),
+        }
+    }
+
+    fn document(&self) -> Value {
+        let url = &self.url;
+        json!({
+            "issuer": url, "authorization_endpoint": format!("{url}/auth?prompt=login"),
+            "token_endpoint": format!("{url}/token"), "jwks_uri": format!("{url}/jwks"),
+            "response_types_supported": ["code"], "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": true
+        })
+    }
+
+    /// Checks what a provider checks, and uses the code up.
+    fn token(&self, state: &mut State, authorization: &str, form: &HashMap<String, String>) -> (u16, Value) {
+        let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let basic = STANDARD.encode(format!("{}:{}", encoded(CLIENT), encoded(SECRET)));
+        if authorization != format!("Basic {basic}") {
+            return (401, json!({"error": "invalid_client"}));
+        }
+        let Some(sent) = state.codes.remove(&form["code"]) else {
+            return (400, json!({"error": "invalid_grant"}));
+        };
+        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
+        let is_right = form["grant_type"] == "authorization_code"
+            && challenge == sent["code_challenge"]
+            && sent["code_challenge_method"] == "S256"
+            && form["redirect_uri"] == sent["redirect_uri"];
+        if !is_right {
+            return (400, json!({"error": "invalid_grant"}));
+        }
+        let now = self.clock.now().seconds();
+        let claims = json!({
+            "iss": self.url, "sub": "somebody", "aud": CLIENT, "iat": now, "exp": now + 3600, "nonce": sent["nonce"],
+            "at_hash": state.signer.at_hash("access"), "email": "ann@example.com", "email_verified": true
+        });
+        let header = json!({"alg": state.signer.algorithm(), "kid": "one"});
+        let id_token = state.signer.sign(&changed(header, &state.header), &changed(claims, &state.claims));
+        let tokens = json!({"access_token": "access", "token_type": "Bearer", "id_token": id_token});
+        (200, changed(tokens, &state.tokens))
+    }
+}
+
+async fn serve(listener: TcpListener, provider: Provider) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let provider = provider.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let provider = provider.clone();
+            async move { Ok::<_, Infallible>(respond(&provider, request).await) }
+        });
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+async fn respond(provider: &Provider, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path().to_owned();
+    let authorization =
+        request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+    let body = request.into_body().collect().await.unwrap().to_bytes();
+    let form = form_urlencoded::parse(&body).into_owned().collect();
+    let (status, document) = provider.answer(&path, &authorization.unwrap_or_default(), &form);
+    Response::builder().status(status).body(Full::from(document.to_string())).unwrap()
+}
+
+/// A login that was begun by a browser.
+#[derive(Clone)]
+pub(crate) struct Begun {
+    pub(crate) provider: String,
+    pub(crate) issuer: String,
+    pub(crate) cookie: String,
+    /// What the browser takes to the provider.
+    pub(crate) sent: HashMap<String, String>,
+}
+
+impl Begun {
+    /// Begins one.
+    pub(crate) async fn new(app: &App, provider: &str) -> Self {
+        let path = format!("/api/v1/auth/oidc/{provider}/login");
+        Self::read(provider, &app.get(path).await.expect(302))
+    }
+
+    /// What the browser was given.
+    pub(crate) fn read(provider: &str, answer: &Answer) -> Self {
+        let (issuer, query) = answer.header("location").split_once("/auth?").unwrap();
+        let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+        let sent = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Self { provider: provider.to_owned(), issuer: issuer.to_owned(), cookie, sent }
+    }
+
+    /// The browser comes back with its state and this.
+    pub(crate) fn back(&self, app: &App, query: &str) -> Call {
+        self.come(app, &format!("{query}&state={}&iss={}", self.sent["state"], self.issuer))
+    }
+
+    /// The browser comes back with this alone.
+    pub(crate) fn come(&self, app: &App, query: &str) -> Call {
+        let path = format!("/api/v1/auth/oidc/{}/callback?{query}", self.provider);
+        app.get(path).header("cookie", &*self.cookie)
+    }
+}
