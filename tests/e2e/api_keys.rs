@@ -40,6 +40,14 @@ impl Operator {
     }
 }
 
+const CALLS: usize = 200;
+
+/// How many call at once: all; on the emulator eight, because each is a process there that has to start, and two hundred
+/// of those on a few cores run out of time before they count anything.
+fn callers() -> usize {
+    if cloud().is_emulator { 8 } else { CALLS }
+}
+
 fn me(key: &Value) -> Answer {
     get("/api/v1/me").header("x-api-key", &text(key)).send()
 }
@@ -75,8 +83,9 @@ fn of_two_hundred_at_once_sixty_are_accepted() {
     // One a minute: none comes back while the two hundred are answered.
     let made = operator.create(&json!({"name": "Burst", "rate_per_minute": 1, "burst": 60}));
     let answers: Vec<Answer> = thread::scope(|scope| {
-        let asking: Vec<_> = (0..200).map(|_| scope.spawn(|| me(&made["key"]))).collect();
-        asking.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+        let ask = || (0..CALLS / callers()).map(|_| me(&made["key"])).collect::<Vec<_>>();
+        let asking: Vec<_> = (0..callers()).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().flat_map(|asked| asked.join().expect("answers")).collect()
     });
     let mut statuses = BTreeMap::new();
     for answer in &answers {
