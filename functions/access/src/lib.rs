@@ -23,6 +23,7 @@ pub const NEEDS: Needs = Needs {
             store::ephemeral::TABLE.0,
             &[
                 "dynamodb:GetItem",
+                "dynamodb:BatchGetItem",
                 "dynamodb:Query",
                 "dynamodb:PutItem",
                 "dynamodb:UpdateItem",

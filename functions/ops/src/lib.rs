@@ -21,6 +21,7 @@ pub const NEEDS: Needs = Needs {
     settings: &["PUBLIC_URL", "ALLOWED_ORIGINS"],
     grants: &[
         Grant::on(readiness::IDENTITY_TABLE.0, &["dynamodb:GetItem"]),
+        Grant::on(platform::api_key::TABLE.0, &["dynamodb:GetItem"]),
         Grant::on(store::ephemeral::TABLE.0, &["dynamodb:GetItem"]),
         Grant::on(store::audit::TABLE.0, &["dynamodb:GetItem"]),
         Grant::on(store::outbox::TABLE.0, &["dynamodb:GetItem"]),

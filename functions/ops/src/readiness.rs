@@ -14,8 +14,9 @@ use utoipa::ToSchema;
 pub(crate) const IDENTITY_TABLE: Table = Table("IDENTITY_TABLE");
 
 /// The tables, as they are called in the answer and in the configuration.
-pub(crate) const TABLES: [(&str, Table); 4] = [
+pub(crate) const TABLES: [(&str, Table); 5] = [
     ("identity_table", IDENTITY_TABLE),
+    ("access_table", platform::api_key::TABLE),
     ("ephemeral_table", store::ephemeral::TABLE),
     ("audit_table", store::audit::TABLE),
     ("outbox_table", store::outbox::TABLE),
@@ -39,6 +40,7 @@ const FRESH: Duration = Duration::from_secs(5);
     "status": "degraded",
     "checks": [
         {"name": "identity_table", "status": "ok", "duration_ms": 4},
+        {"name": "access_table", "status": "ok", "duration_ms": 4},
         {"name": "ephemeral_table", "status": "ok", "duration_ms": 3},
         {"name": "audit_table", "status": "failing", "duration_ms": 1000},
         {"name": "outbox_table", "status": "ok", "duration_ms": 4},

@@ -3,7 +3,11 @@
 //! [`input!`](crate::input) declares a request body; its fields are types that implement [`Input`].
 //! A type that is written as text implements `FromStr` and gets its `Input` from [`text_input!`](crate::text_input).
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+    str::FromStr,
+};
 
 use serde_json::{Map, Value};
 
@@ -221,14 +225,38 @@ impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
     }
 }
 
+/// A number that is none of [`Whole`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfBounds<const MIN: u32, const MAX: u32>;
+
+impl<const MIN: u32, const MAX: u32> fmt::Display for OutOfBounds<MIN, MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "must be a whole number from {MIN} to {MAX}")
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> TryFrom<u64> for Whole<MIN, MAX> {
+    type Error = OutOfBounds<MIN, MAX>;
+
+    fn try_from(number: u64) -> Result<Self, Self::Error> {
+        let number = u32::try_from(number).ok().filter(|number| (MIN..=MAX).contains(number));
+        number.map(Self).ok_or(OutOfBounds)
+    }
+}
+
+/// As a setting writes it.
+impl<const MIN: u32, const MAX: u32> FromStr for Whole<MIN, MAX> {
+    type Err = OutOfBounds<MIN, MAX>;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<u64>().map_err(|_| OutOfBounds)?.try_into()
+    }
+}
+
 impl<const MIN: u32, const MAX: u32> Input for Whole<MIN, MAX> {
     fn read(value: &Value, at: &Pointer, faults: &mut Faults) -> Option<Self> {
-        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-        let read = number.filter(|number| (MIN..=MAX).contains(number)).map(Self);
-        if read.is_none() {
-            faults.push(at, format!("must be a whole number from {MIN} to {MAX}"));
-        }
-        read
+        let number = value.as_u64().ok_or(OutOfBounds).and_then(Self::try_from);
+        number.map_err(|fault| faults.push(at, fault.to_string())).ok()
     }
 }
 
@@ -328,6 +356,19 @@ mod tests {
             let parsed = parse::<Numbers>(&json!({ "number": value })).ok();
             assert_eq!(parsed.and_then(|parsed| parsed.number).map(Whole::get), read, "{value}");
         }
+        let long = "9".repeat(30);
+        for (text, read) in [
+            ("1", Some(1)),
+            ("60", Some(60)),
+            ("0", None),
+            ("61", None),
+            ("-1", None),
+            ("5m", None),
+            (&long, None),
+        ] {
+            assert_eq!(text.parse::<Whole<1, 60>>().ok().map(Whole::get), read, "{text}");
+        }
+        assert_eq!(OutOfBounds::<1, 60>.to_string(), "must be a whole number from 1 to 60");
     }
 
     #[test]

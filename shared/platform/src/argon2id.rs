@@ -1,7 +1,10 @@
 //! Argon2id (RFC 9106) version 19, and how its hashes are written.
 
+use std::{num::NonZero, sync::Arc};
+
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use tokio::sync::Semaphore;
 
 pub use argon2::Error;
 
@@ -32,8 +35,42 @@ impl Cost {
     }
 }
 
-/// Hashes. Takes tens of milliseconds and 19 MiB with [`CURRENT`]: not for the async thread of a function that serves
-/// others meanwhile. `pepper` is the secret `K` (RFC 9106 §3.1); an empty one is none.
+/// Where hashes are made: off the async thread, as many at once as there are cores. More would take longer for each, and
+/// the memory of each.
+#[derive(Clone, Debug)]
+pub struct Cores(Arc<Semaphore>);
+
+impl Cores {
+    /// All that the machine has.
+    pub fn all() -> Self {
+        Self::new(std::thread::available_parallelism().map_or(1, NonZero::get))
+    }
+
+    fn new(count: usize) -> Self {
+        Self(Arc::new(Semaphore::new(count)))
+    }
+
+    /// Does a piece of work that takes long, when its turn has come. Whoever stops waiting does not stop the work: the
+    /// core is given back by the work itself.
+    ///
+    /// # Errors
+    /// [`kernel::Error::Internal`] when it panicked.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> kernel::Result<T> {
+        let core = Arc::clone(&self.0).acquire_owned().await;
+        let core = core.map_err(|error| kernel::Error::internal("wait for a core", error))?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(core);
+            done
+        });
+        done.await.map_err(|error| kernel::Error::internal("hash off the async thread", error))
+    }
+}
+
+/// Hashes. Takes tens of milliseconds and 19 MiB with [`CURRENT`]: done on one of [`Cores`]. `pepper` is the secret `K` (RFC 9106 §3.1); an empty one is none.
 ///
 /// # Errors
 /// Parameters that Argon2 does not know, or no memory.
@@ -90,5 +127,33 @@ impl std::fmt::Display for Phc {
         let Cost { memory_kib, passes, lanes } = self.cost;
         let (salt, output) = (STANDARD_NO_PAD.encode(&self.salt), STANDARD_NO_PAD.encode(&self.output));
         write!(f, "$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${output}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_are_hashed_at_once_than_there_are_cores() {
+        let (running, most) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let cores = Cores::new(2);
+        let works = (0..20).map(|_| {
+            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+            cores.run(move || {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::park_timeout(Duration::from_millis(5));
+                running.fetch_sub(1, Ordering::SeqCst);
+            })
+        });
+        assert!(join_all(works).await.iter().all(Result::is_ok));
+        assert_eq!(most.load(Ordering::SeqCst), 2);
     }
 }

@@ -87,37 +87,65 @@ where
     }
 }
 
-/// A caller nobody knows, who is not counted: for documents, keys and probes, which whoever runs caches and monitors
-/// asks for often. On the committed list of public routes.
+/// A caller nobody knows. On the committed list of public routes.
 #[derive(Debug)]
-pub struct Public {
+pub struct Unknown<C> {
     /// An anonymous actor.
     pub actor: Actor,
     /// The request.
     pub info: RequestInfo,
+    counted: PhantomData<C>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Public {
-    type Rejection = Problem;
+/// Not counted: for documents, keys and probes, which whoever runs caches and monitors asks for often.
+pub type Public = Unknown<counted::Never>;
+/// Counted by its network.
+pub type Visitor = Unknown<counted::Network>;
+/// On a route that takes a password or another secret: few attempts per network, and longer waits for whoever goes on.
+pub type Guarded = Unknown<counted::Attempts>;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        let info = RequestInfo::of(parts)?;
-        Ok(Self { actor: info.actor(anonymous()), info })
+/// How callers are counted whom nobody knows.
+mod counted {
+    use super::{Ask, Edge, MatchedPath, Parts, RequestInfo, attempts_at, on_failure};
+
+    pub trait Counted {
+        /// What to ask the limiter; nothing where it does not matter.
+        fn ask(edge: &Edge, parts: &Parts, info: &RequestInfo) -> Option<Ask>;
+    }
+
+    #[derive(Debug)]
+    pub enum Never {}
+
+    impl Counted for Never {
+        fn ask(_: &Edge, _: &Parts, _: &RequestInfo) -> Option<Ask> {
+            None
+        }
+    }
+
+    #[derive(Debug)]
+    pub enum Network {}
+
+    impl Counted for Network {
+        fn ask(edge: &Edge, parts: &Parts, info: &RequestInfo) -> Option<Ask> {
+            edge.limiter().of_all(format!("network#{}", info.network), on_failure(&parts.method))
+        }
+    }
+
+    #[derive(Debug)]
+    pub enum Attempts {}
+
+    impl Counted for Attempts {
+        fn ask(edge: &Edge, parts: &Parts, info: &RequestInfo) -> Option<Ask> {
+            let route = parts.extensions.get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+            edge.limiter().of_secrets(attempts_at(route, info))
+        }
     }
 }
 
-/// A caller nobody knows, counted by its network. On the committed list of public routes.
-#[derive(Debug)]
-pub struct Visitor {
-    /// An anonymous actor.
-    pub actor: Actor,
-    /// The request.
-    pub info: RequestInfo,
-}
-
-impl<S> FromRequestParts<S> for Visitor
+impl<S, C> FromRequestParts<S> for Unknown<C>
 where
     S: Send + Sync,
+    C: counted::Counted,
     Edge: FromRef<S>,
 {
     type Rejection = Problem;
@@ -125,35 +153,8 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let edge = Edge::from_ref(state);
         let info = RequestInfo::of(parts)?;
-        let ask = edge.limiter().of_all(format!("network#{}", info.network), on_failure(&parts.method));
-        count(&edge, &info, ask).await?;
-        Ok(Self { actor: info.actor(anonymous()), info })
-    }
-}
-
-/// A caller nobody knows on a route that takes a password or another secret: few attempts per network, and longer
-/// waits for whoever goes on. On the committed list of public routes.
-#[derive(Debug)]
-pub struct Guarded {
-    /// An anonymous actor.
-    pub actor: Actor,
-    /// The request.
-    pub info: RequestInfo,
-}
-
-impl<S> FromRequestParts<S> for Guarded
-where
-    S: Send + Sync,
-    Edge: FromRef<S>,
-{
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
-        let edge = Edge::from_ref(state);
-        let info = RequestInfo::of(parts)?;
-        let route = parts.extensions.get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
-        count(&edge, &info, edge.limiter().of_secrets(attempts_at(route, &info))).await?;
-        Ok(Self { actor: info.actor(anonymous()), info })
+        count(&edge, &info, C::ask(&edge, parts, &info)).await?;
+        Ok(Self { actor: info.actor(anonymous()), info, counted: PhantomData })
     }
 }
 

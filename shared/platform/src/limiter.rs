@@ -3,13 +3,13 @@
 use std::{
     collections::HashMap,
     num::NonZeroU32,
-    str::FromStr,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use kernel::{
     Error, Quota, Rate, Result, Timestamp,
+    input::Whole,
     limit::{Tat, backoff},
 };
 use store::{
@@ -27,40 +27,30 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// How many subjects are remembered. Beyond, those with nothing to remember are forgotten.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// A rate from the configuration; `0` lifts the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct PerMinute(Option<NonZeroU32>);
-
-impl FromStr for PerMinute {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rate: u32 =
-            text.parse().map_err(|_| "must be a number of requests a minute, or 0 for no limit")?;
-        Ok(Self(NonZeroU32::new(rate)))
-    }
-}
+/// A setting; the most is one each millisecond.
+type PerMinute = Whole<0, 60_000>;
 
 /// The settings of every function that limits its callers.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
-    requests: PerMinute,
-    secrets: PerMinute,
+    requests: Option<Rate>,
+    secrets: Option<Rate>,
 }
 
 impl Rates {
     /// `LIMIT_PER_MINUTE`: requests of one principal, or of one network that nobody is known from (60).
     /// `LIMIT_ATTEMPTS_PER_MINUTE`: attempts of one network on a route that takes a password or another secret (5).
-    /// `None` when a fault was noted.
+    /// 0 lifts a limit. `None` when a fault was noted.
     pub fn read(env: &mut Reader<'_>) -> Option<Self> {
-        let requests = env.or("LIMIT_PER_MINUTE", "60");
-        let secrets = env.or("LIMIT_ATTEMPTS_PER_MINUTE", "5");
-        Some(Self { requests: requests?, secrets: secrets? })
+        let requests: Option<PerMinute> = env.or("LIMIT_PER_MINUTE", "60");
+        let secrets: Option<PerMinute> = env.or("LIMIT_ATTEMPTS_PER_MINUTE", "5");
+        let rate = |per_minute: PerMinute| NonZeroU32::new(per_minute.get()).map(Rate::per_minute);
+        Some(Self { requests: rate(requests?), secrets: rate(secrets?) })
     }
 
     /// Nobody is limited.
     pub(crate) const fn none() -> Self {
-        Self { requests: PerMinute(None), secrets: PerMinute(None) }
+        Self { requests: None, secrets: None }
     }
 }
 
@@ -75,7 +65,7 @@ pub(crate) enum Failure {
 
 /// A request that is to be counted.
 #[derive(Debug)]
-pub(crate) struct Ask {
+pub struct Ask {
     subject: Subject,
     rate: Rate,
     backs_off: bool,
@@ -99,19 +89,19 @@ impl Limiter {
 
     /// Whoever is known, or else a network, at the rate of everybody. `None` where that limit is lifted.
     pub(crate) fn of_all(&self, name: String, on_failure: Failure) -> Option<Ask> {
-        let rate = Rate::per_minute(self.rates.requests.0?);
+        let rate = self.rates.requests?;
         Some(Ask { subject: Subject { name, is_counted: false }, rate, backs_off: false, on_failure })
     }
 
     /// An API key, at its own rate.
     pub(crate) fn of_key(&self, subject: Subject, rate: Rate, on_failure: Failure) -> Option<Ask> {
-        self.rates.requests.0?;
+        self.rates.requests?;
         Some(Ask { subject, rate, backs_off: false, on_failure })
     }
 
     /// A network that tries a secret: whoever is refused again and again waits longer each time.
     pub(crate) fn of_secrets(&self, name: String) -> Option<Ask> {
-        let rate = Rate::per_minute(self.rates.secrets.0?);
+        let rate = self.rates.secrets?;
         let subject = Subject { name, is_counted: false };
         Some(Ask { subject, rate, backs_off: true, on_failure: Failure::Closed })
     }
@@ -235,15 +225,6 @@ pub(crate) fn tell(quota: Quota, headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rates_are_numbers_and_nought_is_none() {
-        for (text, rate) in
-            [("0", Some(None)), ("5", Some(NonZeroU32::new(5))), ("-1", None), ("", None), ("1.5", None)]
-        {
-            assert_eq!(text.parse::<PerMinute>().ok().map(|rate| rate.0), rate, "{text}");
-        }
-    }
 
     #[test]
     fn headers_round_up_to_what_is_surely_true() {

@@ -109,9 +109,14 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when the table keeps leaving some unread: it is asked too much.
     pub async fn get_many<T: Entity>(&self, keys: &[Key]) -> Result<Vec<Stored<T>>> {
-        let mut found: HashMap<Key, Stored<T>> = HashMap::new();
+        self.fetch_many(T::TABLE, keys).await?.into_iter().map(entity::decode).collect()
+    }
+
+    /// Reads up to 100 items of one table; those that do not exist are left out, the order is that of `keys`.
+    pub(crate) async fn fetch_many(&self, table: Table, keys: &[Key]) -> Result<Vec<Item>> {
+        let table = self.table(table)?;
         let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
-        let table = self.table(T::TABLE)?;
+        let mut found: HashMap<Key, Item> = HashMap::new();
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
@@ -128,8 +133,9 @@ impl Store {
                 .map_err(|error| translate("read items", error))?;
             self.meter.read(answer.consumed_capacity());
             for item in answer.responses.unwrap_or_default().remove(table).unwrap_or_default() {
-                let stored: Stored<T> = entity::decode(item)?;
-                found.insert(stored.key(), stored);
+                let key = Key::of(&item)
+                    .ok_or_else(|| Error::internal("read items", "one came without its key"))?;
+                found.insert(key, item);
             }
             let rest = answer.unprocessed_keys.unwrap_or_default().remove(table);
             wanted = rest.map(|rest| rest.keys).unwrap_or_default();

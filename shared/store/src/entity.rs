@@ -32,6 +32,11 @@ impl Key {
         Self { pk: pk.into(), sk: sk.into() }
     }
 
+    /// The primary key of a read item.
+    pub(crate) fn of(item: &Item) -> Option<Self> {
+        Some(Self::new(item.get("pk")?.as_s().ok()?, item.get("sk")?.as_s().ok()?))
+    }
+
     pub(crate) fn attributes(&self) -> Item {
         HashMap::from([("pk".to_owned(), text(&self.pk)), ("sk".to_owned(), text(&self.sk))])
     }

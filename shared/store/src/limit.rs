@@ -154,6 +154,18 @@ impl Store {
         Ok(item.as_ref().and_then(Allowance::of))
     }
 
+    /// What is known of up to 100 subjects, in their order.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub async fn allowances(&self, subjects: &[Subject]) -> Result<Vec<Option<Allowance>>> {
+        let keys: Vec<Key> = subjects.iter().map(key).collect();
+        let items = self.fetch_many(ephemeral::TABLE, &keys).await?;
+        let mut known: HashMap<Key, Allowance> =
+            items.iter().filter_map(|item| Some((Key::of(item)?, Allowance::of(item)?))).collect();
+        Ok(keys.iter().map(|key| known.remove(key)).collect())
+    }
+
     /// The item after the update, or as it is when the condition did not hold.
     async fn update_limit(
         &self,

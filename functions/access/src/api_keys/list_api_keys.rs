@@ -1,9 +1,9 @@
 //! `GET /admin/api-keys`
 
 use axum::extract::State;
-use futures_util::future::try_join_all;
 use kernel::{Page, permission::ApiKeysRead};
 use platform::{Allowed, Paging, Query, Result, View, api_key::ApiKey};
+use store::limit::Subject;
 
 use super::ApiKeyView;
 use crate::App;
@@ -21,8 +21,8 @@ pub(crate) async fn list_api_keys(
 ) -> Result<View<Page<ApiKeyView>>> {
     let store = app.edge.store();
     let page = paging.read(store, ApiKey::all()).await?;
-    let uses = page.items.iter().map(|key| async { store.allowance(&ApiKey::subject(key.id)).await });
-    let uses = try_join_all(uses).await?;
+    let subjects: Vec<Subject> = page.items.iter().map(|key| ApiKey::subject(key.id)).collect();
+    let uses = store.allowances(&subjects).await?;
     let items = page.items.iter().zip(uses);
     let items = items.map(|(key, used)| ApiKeyView::from(key).used(used.and_then(|used| used.used_at)));
     Ok(View(Page { items: items.collect(), next_cursor: page.next_cursor }))

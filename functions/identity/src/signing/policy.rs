@@ -1,8 +1,11 @@
 //! What a deployment says about its keys.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
-use kernel::claims::{ACCESS_TOKEN_LIFETIME, CLOCK_SKEW};
+use kernel::{
+    claims::{ACCESS_TOKEN_LIFETIME, CLOCK_SKEW},
+    input::Whole,
+};
 use platform::{config::Reader, keys::KeyAlgorithm, secrets::KEPT};
 use ring::digest::{SHA256, digest};
 use uuid::Uuid;
@@ -43,17 +46,17 @@ pub struct DualSigning {
 impl Policy {
     /// Reads the configuration; `None` notes a fault.
     pub fn read(env: &mut Reader<'_>) -> Option<Self> {
-        let max_age: Option<Bounded<86_400>> = env.or("AUTH_JWKS_MAX_AGE_SECONDS", "300");
+        let max_age: Option<Whole<0, 86_400>> = env.or("AUTH_JWKS_MAX_AGE_SECONDS", "300");
         let is_enabled: Option<bool> = env.or("AUTH_DUAL_SIGNING_ENABLED", "false");
-        let overlap: Option<Bounded<43_200>> = env.or("AUTH_DUAL_SIGNING_OVERLAP_MINUTES", "60");
-        let percent: Option<Bounded<100>> = env.or("AUTH_DUAL_SIGNING_CANARY_PERCENT", "0");
+        let overlap: Option<Whole<0, 43_200>> = env.or("AUTH_DUAL_SIGNING_OVERLAP_MINUTES", "60");
+        let percent: Option<Whole<0, 100>> = env.or("AUTH_DUAL_SIGNING_CANARY_PERCENT", "0");
         Some(Self {
             // A compromised key must be forgotten by others within a day at the latest.
-            max_age: Duration::from_secs(max_age?.0.into()),
+            max_age: Duration::from_secs(max_age?.get().into()),
             dual: DualSigning {
                 is_enabled: is_enabled?,
-                overlap: Duration::from_secs(60 * u64::from(overlap?.0)),
-                canary_percent: u8::try_from(percent?.0).unwrap_or(100),
+                overlap: Duration::from_secs(60 * u64::from(overlap?.get())),
+                canary_percent: u8::try_from(percent?.get()).unwrap_or(100),
             },
         })
     }
@@ -84,40 +87,9 @@ impl DualSigning {
     }
 }
 
-/// A whole number from 0 to `MAX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Bounded<const MAX: u32>(u32);
-
-/// It is none.
-#[derive(Debug)]
-struct OutOfBounds<const MAX: u32>;
-
-impl<const MAX: u32> fmt::Display for OutOfBounds<MAX> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "must be a whole number from 0 to {MAX}")
-    }
-}
-
-impl<const MAX: u32> FromStr for Bounded<MAX> {
-    type Err = OutOfBounds<MAX>;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().ok().filter(|number| *number <= MAX).map(Self).ok_or(OutOfBounds)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_set_is_kept_for_a_day_at_most() {
-        for (text, read) in
-            [("0", Some(0)), ("86400", Some(86_400)), ("86401", None), ("-1", None), ("5m", None)]
-        {
-            assert_eq!(text.parse::<Bounded<86_400>>().ok().map(|age| age.0), read, "{text}");
-        }
-    }
 
     #[test]
     fn shares_are_kept_and_grow_by_whole_sessions() {

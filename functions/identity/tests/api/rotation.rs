@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use identity::signing::{KeySet, KeyState, SigningKey, Vault};
 use kernel::{Error, Result};
-use platform::keys::KeyAlgorithm;
 use testkit::{App, Lab};
 
 use crate::{
@@ -191,14 +190,8 @@ async fn the_event_is_one_that_secrets_manager_sends() {
     let token = event["ClientRequestToken"].as_str().unwrap();
     let begun = manager.client.rotate_secret().secret_id(&manager.secret).client_request_token(token);
     begun.send().await.unwrap();
-    manager.step(event["Step"].as_str().unwrap(), token).await.unwrap();
-    assert!(
-        vault(&lab)
-            .prepared(token)
-            .await
-            .unwrap()
-            .unwrap()
-            .one(KeyAlgorithm::EdDSA, KeyState::Next)
-            .is_some()
-    );
+    // A `testSecret` of its own is what comes when rotation is switched on.
+    assert_eq!(event["Step"], "testSecret");
+    manager.step("testSecret", token).await.unwrap();
+    assert!(vault(&lab).prepared(token).await.unwrap().is_none());
 }

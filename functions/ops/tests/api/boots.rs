@@ -4,8 +4,9 @@ use platform::{Boot, config::Vars, secrets::Secrets};
 use testkit::{App, Lab};
 
 /// What the function is configured by.
-const VARS: [&str; 7] = [
+const VARS: [&str; 8] = [
     "IDENTITY_TABLE",
+    "ACCESS_TABLE",
     "EPHEMERAL_TABLE",
     "AUDIT_TABLE",
     "OUTBOX_TABLE",

@@ -31,6 +31,7 @@ async fn it_is_ready_when_everything_answers() {
         statuses(&answer),
         json!([
             ["identity_table", "ok"],
+            ["access_table", "ok"],
             ["ephemeral_table", "ok"],
             ["audit_table", "ok"],
             ["outbox_table", "ok"],
@@ -45,6 +46,7 @@ async fn it_is_ready_when_everything_answers() {
 async fn each_dependency_that_does_not_answer_is_told_and_nothing_else() {
     for (variable, name) in [
         ("IDENTITY_TABLE", "identity_table"),
+        ("ACCESS_TABLE", "access_table"),
         ("EPHEMERAL_TABLE", "ephemeral_table"),
         ("AUDIT_TABLE", "audit_table"),
         ("OUTBOX_TABLE", "outbox_table"),
@@ -85,7 +87,7 @@ async fn every_permission_is_used() {
 async fn it_is_not_ready_before_there_are_keys() {
     let app = Lab::new().http("ops", ops::function).await;
     let answer = app.get("/ready").await.expect(503);
-    assert_eq!(statuses(&answer)[4], json!(["verification_keys", "failing"]));
+    assert_eq!(statuses(&answer)[5], json!(["verification_keys", "failing"]));
 }
 
 #[tokio::test]
@@ -101,7 +103,7 @@ async fn an_answer_stands_for_five_seconds() {
 
     lab.advance(Duration::from_millis(1));
     app.get("/ready").await.expect(200);
-    assert_eq!(lab.cloud().calls()["dynamodb:GetItem"], asked["dynamodb:GetItem"] + 4);
+    assert_eq!(lab.cloud().calls()["dynamodb:GetItem"], asked["dynamodb:GetItem"] + 5);
     assert_eq!(
         lab.cloud().calls()["secretsmanager:GetSecretValue"],
         asked["secretsmanager:GetSecretValue"] + 2
@@ -113,7 +115,7 @@ async fn who_asks_at_the_same_time_waits_for_one_answer() {
     let app = ready_app().await;
     let answers = join_all((0..20).map(|_| app.get("/ready").into_future())).await;
     assert!(answers.iter().all(|answer| answer.status == 200));
-    assert_eq!(app.lab().cloud().calls()["dynamodb:GetItem"], 4);
+    assert_eq!(app.lab().cloud().calls()["dynamodb:GetItem"], 5);
 }
 
 /// Time passes only while everybody waits.
@@ -168,6 +170,14 @@ async fn it_starts_and_says_so_when_nothing_answers() {
         .collect();
     assert_eq!(
         failing,
-        ["identity_table", "ephemeral_table", "audit_table", "outbox_table", "verification_keys", "app_keys"]
+        [
+            "identity_table",
+            "access_table",
+            "ephemeral_table",
+            "audit_table",
+            "outbox_table",
+            "verification_keys",
+            "app_keys"
+        ]
     );
 }
