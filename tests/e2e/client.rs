@@ -75,8 +75,10 @@ impl Call {
     pub(crate) fn fetch(self) -> Answer {
         let request = self.builder.body(self.body).expect("a request");
         let asked = format!("{} {}", request.method(), request.uri());
+        cloud().witness(request.headers(), request.body());
         let mut response = agent().run(request).unwrap_or_else(|error| panic!("{asked}: {error}"));
         let body = response.body_mut().read_to_vec().unwrap_or_else(|error| panic!("{asked}: {error}"));
+        cloud().witness(response.headers(), &body);
         Answer { asked, status: response.status().as_u16(), headers: response.headers().clone(), body }
     }
 }

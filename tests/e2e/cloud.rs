@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{self, Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
@@ -10,6 +11,8 @@ use std::{
 };
 
 use platform::config::Vars;
+use testkit::Witness;
+use ureq::http::HeaderMap;
 
 /// What a deployment and the local cloud are told, so that its answer can be tested.
 pub(crate) const ORIGIN: &str = "http://localhost:3000";
@@ -22,8 +25,32 @@ pub(crate) struct Cloud {
     /// `operator.json`.
     pub(crate) operator: Option<PathBuf>,
     pub(crate) is_emulator: bool,
+    /// What the functions log, and what may not stand there: of a local cloud.
+    log: Option<PathBuf>,
+    witness: Witness,
     /// Ends with this process: its standard input closes then, however that happens.
     _running: Option<Child>,
+}
+
+impl Cloud {
+    /// Notes the credentials of a message, and searches for all so far in what was logged since.
+    pub(crate) fn witness(&self, headers: &HeaderMap, body: &[u8]) {
+        self.witness.saw(headers, body);
+        if let Some(log) = &self.log {
+            self.witness.search(|place| whole_lines(log, place).expect("the log of the local cloud"));
+        }
+    }
+}
+
+/// What stands in a file from a place on, without a line that is being written.
+fn whole_lines(file: &Path, place: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut file = fs::File::open(file)?;
+    file.seek(SeekFrom::Start(place as u64))?;
+    file.read_to_end(&mut bytes)?;
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+    bytes.truncate(end);
+    Ok(bytes)
 }
 
 /// The one of this run.
@@ -39,6 +66,8 @@ fn named(vars: &Vars) -> Option<Cloud> {
         mail: vars.get("GROUNDWORK_MAIL").map(str::to_owned),
         operator: vars.get("GROUNDWORK_OPERATOR").map(PathBuf::from),
         is_emulator: vars.get("GROUNDWORK_CLOUD") == Some("emulator"),
+        log: None,
+        witness: Witness::default(),
         _running: None,
     })
 }
@@ -77,6 +106,8 @@ fn start() -> Cloud {
         operator: Some(folder.join("data/operator.json")),
         url,
         is_emulator: false,
+        log: Some(folder.join("log")),
+        witness: Witness::default(),
         _running: Some(running),
     }
 }

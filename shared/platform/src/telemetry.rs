@@ -11,6 +11,11 @@ use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
 /// Sends every event as a redacted JSON line to standard error, from `level` on. Only the first call counts.
 pub fn init(level: LogLevel) {
+    init_to(level, io::stderr);
+}
+
+/// As [`init`], to another place: `writer` gets one whole line per call of `write`.
+pub fn init_to(level: LogLevel, writer: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -18,7 +23,7 @@ pub fn init(level: LogLevel) {
         .with_span_list(false)
         .with_target(false)
         .with_max_level(level.0)
-        .with_writer(Redacting(io::stderr))
+        .with_writer(Redacting(writer))
         .finish();
     // A second subscriber is refused; the first one stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
@@ -29,8 +34,6 @@ pub fn init(level: LogLevel) {
 pub struct LogLevel(LevelFilter);
 
 impl LogLevel {
-    /// Only what went wrong.
-    pub const ERROR: Self = Self(LevelFilter::ERROR);
     /// What a deployment logs unless told.
     pub const INFO: Self = Self(LevelFilter::INFO);
 }
@@ -47,7 +50,7 @@ impl FromStr for LogLevel {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // `LevelFilter` would take numbers and capitals as well.
         match text {
-            "error" => Ok(Self::ERROR),
+            "error" => Ok(Self(LevelFilter::ERROR)),
             "warn" => Ok(Self(LevelFilter::WARN)),
             "info" => Ok(Self::INFO),
             "debug" => Ok(Self(LevelFilter::DEBUG)),

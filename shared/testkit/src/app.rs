@@ -5,13 +5,21 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, http::Request};
+use axum::{
+    Router,
+    body::{Body, HttpBody as _},
+    http::Request,
+};
 use cloud::{Cloud, Template};
+use http_body_util::BodyExt as _;
 use kernel::Timestamp;
-use platform::{Boot, BootError, Clock, Function, telemetry::LogLevel};
+use platform::{Boot, BootError, Clock, Function};
 use tower::ServiceExt as _;
 
-use crate::request::{Answer, Call};
+use crate::{
+    request::{Answer, Call},
+    witness::{ProcessLog, Witness},
+};
 
 /// When every test begins: 2026-01-01T00:00:00Z.
 pub const START: Timestamp = Timestamp::from_seconds(1_767_225_600);
@@ -23,6 +31,7 @@ pub struct Lab {
     template: std::sync::Arc<Template>,
     clock: Clock,
     has_limits: bool,
+    witness: Witness,
 }
 
 /// The settings that limit callers.
@@ -40,11 +49,16 @@ impl Lab {
     /// # Panics
     /// When `template.yaml` cannot be used; the message says why.
     pub fn new() -> Self {
-        // What goes wrong inside a function is seen only in its log.
-        platform::telemetry::init(LogLevel::ERROR);
+        ProcessLog::keep();
         let template = Template::of_workspace().unwrap_or_else(|error| panic!("template.yaml: {error}"));
         let cloud = Cloud::memory(&template).unwrap_or_else(|error| panic!("the embedded cloud: {error}"));
-        Self { cloud, template: template.into(), clock: Clock::manual(START), has_limits: false }
+        Self {
+            cloud,
+            template: template.into(),
+            clock: Clock::manual(START),
+            has_limits: false,
+            witness: Witness::default(),
+        }
     }
 
     /// The same cloud, whose functions limit their callers from now on. Elsewhere they do not: a test asks often, and
@@ -170,7 +184,16 @@ impl App {
     }
 
     pub(crate) async fn answer(&self, request: Request<Body>) -> Answer {
-        let Ok(response) = self.router.clone().oneshot(request).await;
-        Answer::read(response).await
+        let (parts, mut body) = request.into_parts();
+        if body.size_hint().exact().is_some() {
+            let bytes = body.collect().await.expect("a body in memory").to_bytes();
+            self.lab.witness.saw(&parts.headers, &bytes);
+            body = bytes.into();
+        }
+        let Ok(response) = self.router.clone().oneshot(Request::from_parts(parts, body)).await;
+        let answer = Answer::read(response).await;
+        self.lab.witness.saw(&answer.headers, &answer.body);
+        self.lab.witness.search(ProcessLog::since);
+        answer
     }
 }

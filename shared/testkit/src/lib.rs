@@ -6,8 +6,10 @@ mod app;
 mod issuer;
 mod request;
 pub mod rows;
+mod witness;
 
 pub use app::{App, Lab, START};
 pub use cloud::{Cloud, Effect, InjectedFault, Service};
 pub use issuer::Issuer;
 pub use request::{Answer, Call};
+pub use witness::Witness;
