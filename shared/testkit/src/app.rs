@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
     time::Duration,
 };
 
@@ -28,10 +29,17 @@ pub const START: Timestamp = Timestamp::from_seconds(1_767_225_600);
 #[derive(Clone)]
 pub struct Lab {
     cloud: Cloud,
-    template: std::sync::Arc<Template>,
+    template: &'static Template,
     clock: Clock,
     has_limits: bool,
     witness: Witness,
+}
+
+/// Read once: every test has a cloud of its own, and all have the same template.
+fn template() -> &'static Template {
+    static TEMPLATE: LazyLock<Template> =
+        LazyLock::new(|| Template::of_workspace().unwrap_or_else(|error| panic!("template.yaml: {error}")));
+    &TEMPLATE
 }
 
 /// The settings that limit callers.
@@ -50,15 +58,9 @@ impl Lab {
     /// When `template.yaml` cannot be used; the message says why.
     pub fn new() -> Self {
         ProcessLog::keep();
-        let template = Template::of_workspace().unwrap_or_else(|error| panic!("template.yaml: {error}"));
-        let cloud = Cloud::memory(&template).unwrap_or_else(|error| panic!("the embedded cloud: {error}"));
-        Self {
-            cloud,
-            template: template.into(),
-            clock: Clock::manual(START),
-            has_limits: false,
-            witness: Witness::default(),
-        }
+        let template = template();
+        let cloud = Cloud::memory(template).unwrap_or_else(|error| panic!("the embedded cloud: {error}"));
+        Self { cloud, template, clock: Clock::manual(START), has_limits: false, witness: Witness::default() }
     }
 
     /// The same cloud, whose functions limit their callers from now on. Elsewhere they do not: a test asks often, and
