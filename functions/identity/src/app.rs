@@ -10,6 +10,7 @@ use platform::{
 
 use crate::{
     TABLES,
+    captcha::{Captcha, CaptchaConfig},
     hashing::Hasher,
     keys::Publishing,
     oidc::{Oidc, config::OidcConfig},
@@ -52,6 +53,7 @@ pub struct App {
     pub(crate) publishing: Publishing,
     pub(crate) started_at: Timestamp,
     pub(crate) oidc: Oidc,
+    pub(crate) captcha: Captcha,
     idp_mode: IdpMode,
 }
 
@@ -68,10 +70,11 @@ impl App {
         let pepper_secret: Option<String> = env.required("PEPPER_SECRET");
         let idp_mode = env.or("AUTH_IDP_MODE", "internal");
         let (publishing, policy) = (Publishing::read(&mut env), Policy::read(&mut env));
-        let oidc = OidcConfig::read(&mut env);
-        let (config, signing_secret, pepper_secret, idp_mode, publishing, policy, oidc) =
-            env.finish(|| {
-                Some((config?, signing_secret?, pepper_secret?, idp_mode?, publishing?, policy?, oidc?))
+        let (oidc, captcha) = (OidcConfig::read(&mut env), CaptchaConfig::read(&mut env));
+        let (config, signing_secret, pepper_secret, idp_mode, publishing, policy, oidc, captcha) = env
+            .finish(|| {
+                let keys = (config?, signing_secret?, pepper_secret?);
+                Some((keys.0, keys.1, keys.2, idp_mode?, publishing?, policy?, oidc?, captcha?))
             })?;
 
         let edge = Edge::new(boot, config).await?;
@@ -96,6 +99,7 @@ impl App {
             hasher: Hasher::new(Kept::new(edge.secrets(), &pepper_secret)),
             publishing,
             oidc: Oidc::new(oidc, edge.secrets()),
+            captcha: Captcha::new(captcha, edge.secrets()),
             started_at: edge.clock().now(),
             edge,
             signing,

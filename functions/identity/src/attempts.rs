@@ -92,6 +92,12 @@ impl Attempt {
         KnownDevice { user_id: user.id, network: self.network.clone(), at: self.now }
     }
 
+    /// How often the pair has failed since it was last right, or locked.
+    pub(crate) async fn failures(&self, store: &Store) -> Result<u32> {
+        let pair: Option<Stored<Pair>> = store.get(&pair_key(&self.account, &self.network)).await?;
+        Ok(lockout::failures(pair.as_ref().map(|pair| &pair.counter), self.now))
+    }
+
     /// Counts the attempt before the password is looked at: of parallel guesses no more than allowed get through.
     ///
     /// # Errors

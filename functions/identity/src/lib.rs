@@ -4,6 +4,7 @@
 //! beneath (`user/store.rs`). Endpoints stand in folders by the path they serve, one file each.
 
 pub mod bootstrap;
+pub mod captcha;
 pub mod email;
 pub mod lockout;
 pub mod login_event;
@@ -54,6 +55,7 @@ pub const NEEDS: Needs = Needs {
         "LIMIT_ATTEMPTS_PER_MINUTE",
         "AUTH_IDP_MODE",
         "AUTH_OIDC_PROVIDERS",
+        "AUTH_CAPTCHA",
         "AUTH_JWKS_ETAG_SALT",
         "AUTH_JWKS_MAX_AGE_SECONDS",
         "AUTH_DUAL_SIGNING_ENABLED",
@@ -95,6 +97,7 @@ pub const NEEDS: Needs = Needs {
         Grant::on("APP_KEYS_SECRET", &["secretsmanager:GetSecretValue"]),
         Grant::on("PEPPER_SECRET", &["secretsmanager:GetSecretValue"]),
         Grant::on("OIDC_CLIENTS_SECRET", &["secretsmanager:GetSecretValue"]),
+        Grant::on("CAPTCHA_SECRET", &["secretsmanager:GetSecretValue"]),
     ],
 };
 

@@ -114,6 +114,11 @@ pub fn admit(counter: Option<&PairCounter>, now: Timestamp) -> Admission {
     Admission::Go { next }
 }
 
+/// How many failures of a pair are remembered.
+pub fn failures(counter: Option<&PairCounter>, now: Timestamp) -> u32 {
+    PairCounter::at(counter, now).failures
+}
+
 /// The counter after an admitted attempt turned out wrong; the fifth locks the pair. `None` is a counter that a
 /// success deleted meanwhile.
 #[must_use]

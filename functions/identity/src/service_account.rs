@@ -76,6 +76,23 @@ pub fn grant(role: Role, scopes: &[Permission], by: &Principal) -> Result<Scopes
 }
 
 impl ServiceAccount {
+    /// Decides whether somebody may hold a credential of this account: whoever adds one can act as the account.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] for an account that may do more than they.
+    pub fn require_within(&self, by: &Principal) -> Result<()> {
+        let is_within = match &self.scopes {
+            Scopes::Full => by.scopes == Scopes::Full,
+            Scopes::Only(scopes) => scopes.iter().all(|scope| by.may(*scope)),
+        };
+        if self.role <= by.role && is_within {
+            return Ok(());
+        }
+        Err(Error::Forbidden(
+            "this service account may do more than you: its credentials are not yours to add".into(),
+        ))
+    }
+
     /// With one more secret, and without the others if they are to end.
     ///
     /// # Errors

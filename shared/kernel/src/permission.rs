@@ -50,6 +50,9 @@ const OPERATORS: &[Role] = &[Role::Operator];
 /// What is about the caller's own account, which only people have.
 const PEOPLE: &[Way] = &[Way::Bearer, Way::Cookie];
 const EVERY_ACCOUNT: &[Way] = &[Way::Bearer, Way::Cookie, Way::ApiKey, Way::ServiceToken];
+/// What makes accounts that outlive the caller's credential: not for API keys, whose networks, rate and end would bind
+/// nobody any more.
+const LASTING: &[Way] = &[Way::Bearer, Way::Cookie, Way::ServiceToken];
 /// What is done under `/admin`.
 const ADMINISTRATION: &[Way] = &[Way::Bearer, Way::Cookie, Way::Basic];
 
@@ -81,7 +84,7 @@ permissions! {
     /// See the tenant's service accounts.
     ServiceAccountsRead = "service_accounts:read" => ADMINS, EVERY_ACCOUNT;
     /// Make and remove service accounts, their secrets and their keys.
-    ServiceAccountsWrite = "service_accounts:write" => ADMINS, EVERY_ACCOUNT;
+    ServiceAccountsWrite = "service_accounts:write" => ADMINS, LASTING;
 }
 
 impl Permission {

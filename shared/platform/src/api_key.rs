@@ -205,6 +205,18 @@ impl ApiKeys {
         &self.secret_keys
     }
 
+    /// How often a key may ask that was right when it was read, however long ago that was. Asks no table: enough to refuse,
+    /// and not to let in.
+    pub(crate) async fn recall(
+        &self,
+        presented: &ApiKeyText,
+        ip: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Option<Rate> {
+        let known = self.lock().get(&presented.id()).cloned();
+        self.admitted(known?.key, presented, ip, now).await.ok().map(|(_, rate)| rate)
+    }
+
     /// The caller that a key speaks for, and how often it may ask.
     ///
     /// # Errors

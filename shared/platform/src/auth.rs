@@ -106,7 +106,7 @@ pub type Guarded = Unknown<counted::Attempts>;
 
 /// How callers are counted whom nobody knows.
 mod counted {
-    use super::{Ask, Edge, MatchedPath, Parts, RequestInfo, attempts_at, on_failure};
+    use super::{Ask, Edge, MatchedPath, Parts, RequestInfo, attempts_at, of_network};
 
     pub trait Counted {
         /// What to ask the limiter; nothing where it does not matter.
@@ -127,7 +127,7 @@ mod counted {
 
     impl Counted for Network {
         fn ask(edge: &Edge, parts: &Parts, info: &RequestInfo) -> Option<Ask> {
-            edge.limiter().of_all(format!("network#{}", info.network), on_failure(&parts.method))
+            of_network(edge, parts, info)
         }
     }
 
@@ -224,15 +224,34 @@ impl Caller {
         permission: Permission,
     ) -> Result<Self, Problem> {
         let takes_basic = permission.open_to(Way::Basic);
-        match credential::read(&parts.headers, takes_basic)? {
-            Credential::Bearer(token) => Self::with_token(edge, parts, info, token, Way::Bearer).await,
-            Credential::Cookie(token) => Self::with_token(edge, parts, info, token, Way::Cookie).await,
+        let read = match credential::read(&parts.headers, takes_basic) {
+            // A key with a typing error costs nothing, and tells nobody anything.
+            Err(error) if parts.headers.contains_key(credential::API_KEY_HEADER) => return Err(error.into()),
+            read => refused_and_counted(edge, parts, info, read.map_err(Problem::from)).await?,
+        };
+        match read {
+            Credential::Bearer(token) => {
+                let found = Self::with_token(edge, parts, info, token, Way::Bearer).await;
+                refused_and_counted(edge, parts, info, found).await
+            }
+            Credential::Cookie(token) => {
+                let found = Self::with_token(edge, parts, info, token, Way::Cookie).await;
+                refused_and_counted(edge, parts, info, found).await
+            }
             Credential::ApiKey(key) => {
+                let of_key =
+                    |rate| edge.limiter().of_key(ApiKey::subject(key.id()), rate, on_failure(&parts.method));
+                // Whoever has to wait costs no read of the key meanwhile.
+                let rate = edge.api_keys().recall(&key, info.ip, info.now).await;
+                if let Some(quota) =
+                    rate.and_then(of_key).and_then(|ask| edge.limiter().recall(&ask, info.now))
+                {
+                    info.quota.set(quota);
+                    return Err(Error::TooManyRequests { retry_after: quota.reset }.into());
+                }
                 let admitted = edge.api_keys().admit(edge.store(), &key, info.ip, info.now).await;
                 let (principal, rate) = known_or_counted(edge, info, "api_key", admitted).await?;
-                let subject = ApiKey::subject(key.id());
-                let ask = edge.limiter().of_key(subject, rate, on_failure(&parts.method));
-                Ok(Self { principal, way: Way::ApiKey, ask })
+                Ok(Self { principal, way: Way::ApiKey, ask: of_key(rate) })
             }
             Credential::Basic(secret) => {
                 let admin = edge.admin_secret().ok_or_else(|| credential::missing(false))?;
@@ -291,6 +310,23 @@ async fn known_or_counted<T>(
         count(edge, info, edge.limiter().of_secrets(attempts_at(what, info))).await?;
     }
     known
+}
+
+/// Counts a token that is refused like a caller nobody knows: by its network. Forged tokens are no way to ask for more.
+async fn refused_and_counted<T>(
+    edge: &Edge,
+    parts: &Parts,
+    info: &RequestInfo,
+    found: Result<T>,
+) -> Result<T> {
+    if let Err(Problem(Error::Unauthenticated(_) | Error::Forbidden(_))) = &found {
+        count(edge, info, of_network(edge, parts, info)).await?;
+    }
+    found
+}
+
+fn of_network(edge: &Edge, parts: &Parts, info: &RequestInfo) -> Option<Ask> {
+    edge.limiter().of_all(format!("network#{}", info.network), on_failure(&parts.method))
 }
 
 fn refuse(error: TokenError) -> Problem {

@@ -134,6 +134,13 @@ impl Limiter {
         Ok(if is_accepted { Verdict::Accepted(quota) } else { Verdict::Refused(quota) })
     }
 
+    /// What is left of who is known to be refused, without asking anybody; `None` for everybody else.
+    pub(crate) fn recall(&self, ask: &Ask, now: Timestamp) -> Option<Quota> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.get(&ask.subject)?.try_lock().ok()?;
+        known.as_ref().filter(|known| ask.is_refused(known, now)).map(|known| ask.quota(known, now))
+    }
+
     fn known(&self, subject: &Subject, now: Timestamp) -> Arc<Known> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED_MAX {

@@ -1,4 +1,4 @@
-//! HTTP to servers that are not AWS's: OpenID providers.
+//! HTTP to servers that are not AWS's: OpenID providers and CAPTCHA services.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -46,7 +46,7 @@ impl Outbound {
         self.send(what, request.body(SdkBody::empty()).map_err(|error| Error::internal(what, error))?).await
     }
 
-    /// Sends a form as a client of OAuth that has a secret (RFC 6749 §2.3.1).
+    /// Sends a form; with the name and the secret of a client of OAuth where it is one (RFC 6749 §2.3.1).
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -54,15 +54,18 @@ impl Outbound {
         &self,
         what: &'static str,
         url: &str,
-        (client, secret): (&str, &Secret<String>),
+        client: Option<(&str, &Secret<String>)>,
         form: &[(&str, &str)],
     ) -> Result<Reply> {
         let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let basic = STANDARD.encode(format!("{}:{}", encode(client), encode(secret.expose())));
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = Request::post(url)
+        let mut request = Request::post(url);
+        if let Some((client, secret)) = client {
+            let basic = STANDARD.encode(format!("{}:{}", encode(client), encode(secret.expose())));
+            request = request.header(header::AUTHORIZATION, format!("Basic {basic}"));
+        }
+        let request = request
             .header(header::ACCEPT, "application/json")
-            .header(header::AUTHORIZATION, format!("Basic {basic}"))
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(header::CONTENT_LENGTH, body.len());
         self.send(what, request.body(SdkBody::from(body)).map_err(|error| Error::internal(what, error))?)
@@ -87,5 +90,47 @@ impl Outbound {
         self.0.get_or_init(|| {
             Connector::builder().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build()
         })
+    }
+}
+
+/// Whether secrets may be sent there: TLS, or this very machine (a provider beside the local cloud).
+pub fn is_safe(url: &str) -> bool {
+    if url.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        return false;
+    }
+    let host = |rest: &str| {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
+        Some(authority).filter(|authority| !authority.is_empty() && !authority.contains(['@', '\\']))
+    };
+    match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => host(rest).is_some(),
+        (_, Some(rest)) => host(rest).is_some_and(|host| {
+            matches!(host.rsplit_once(':').map_or(&*host, |(name, _)| name), "127.0.0.1" | "localhost")
+        }),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_go_over_tls_or_stay_on_the_machine() {
+        for (url, expected) in [
+            ("https://id.example.com/token", true),
+            ("http://127.0.0.1:4000/token", true),
+            ("http://localhost", true),
+            ("http://id.example.com", false),
+            ("http://localhost.example.com", false),
+            ("http://127.0.0.1:x@example.com/", false),
+            ("https://", false),
+            ("https:///token", false),
+            ("ftp://127.0.0.1", false),
+            ("https://a b", false),
+            ("", false),
+        ] {
+            assert_eq!(is_safe(url), expected, "{url}");
+        }
     }
 }

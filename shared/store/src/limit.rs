@@ -184,6 +184,9 @@ impl Store {
             Ok(answer) => self.updated(&answer).map(Ok),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    // A write that is refused costs as much as one that is not, and its answer does not say so
+                    // (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate>).
+                    self.meter().refused_write();
                     Ok(Err(failed.item.as_ref().and_then(Allowance::of)))
                 }
                 _ => Err(translate("decide on a limit", error)),

@@ -33,6 +33,13 @@ impl Meter {
         self.add(consumed, |total, units| total.write_units += units);
     }
 
+    /// A conditional write of an item of at most 1 KB that was refused: its answer does not say what it cost.
+    pub(crate) fn refused_write(&self) {
+        let mut total = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        total.calls += 1;
+        total.write_units += 1.0;
+    }
+
     fn add<'a>(
         &self,
         consumed: impl IntoIterator<Item = &'a ConsumedCapacity>,

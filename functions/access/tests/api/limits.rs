@@ -88,6 +88,51 @@ async fn a_key_is_held_to_its_own_rate_and_a_person_to_everybody_s() {
 }
 
 #[tokio::test]
+async fn a_key_that_waits_for_long_is_refused_from_memory_until_it_need_not() {
+    let office = Office::in_lab(&Lab::new().limited()).await;
+    let (app, lab) = (&office.app, office.app.lab());
+    let key = office.made(json!({"rate_per_minute": 1, "burst": 1})).await.key;
+    app.get(KEYS).api_key(&key).await.expect(403);
+    app.get(KEYS).api_key(&key).await.expect(429);
+    for seconds in [10, 49] {
+        lab.advance(Duration::from_secs(seconds));
+        let refused = app.get(KEYS).api_key(&key).await.expect(429);
+        assert_eq!(refused.consumed.calls, 0, "after {seconds} s more");
+        assert!(refused.header("ratelimit").starts_with(r#""default";r=0;t="#));
+    }
+    lab.advance(Duration::from_secs(1));
+    app.get(KEYS).api_key(&key).await.expect(403);
+}
+
+#[tokio::test]
+async fn refused_tokens_are_counted_by_network() {
+    let office = Office::in_lab(&Lab::new().limited()).await;
+    let right = office.issuer.token(Role::Operator, office.tenant_id);
+    let mut forged = right.clone();
+    forged.replace_range(forged.len() - 8.., "AAAAAAAA");
+    let cookie = format!("__Host-gw_access={right}");
+    let ways: [(&str, &str, u16); 4] = [
+        ("authorization", &format!("Bearer {forged}"), 401),
+        ("authorization", "Bearer x", 401),
+        ("authorization", "Digest x", 401),
+        ("cookie", &cookie, 403),
+    ];
+    for (n, (header, value, status)) in ways.into_iter().enumerate() {
+        let ip = format!("198.51.100.{n}");
+        // Without its CSRF token a cookie may not change anything.
+        let ask = || office.app.post(KEYS).ip(&ip).header(header, value).json(&json!({}));
+        for _ in 0..60 {
+            ask().await.expect(status);
+        }
+        let refused = ask().await.expect(429);
+        assert_eq!(refused.header("ratelimit-policy"), r#""default";q=60;w=60"#, "{header}: {value}");
+        assert_eq!(ask().await.expect(429).consumed.calls, 0, "{header}: {value}");
+        // Its neighbours in the network who are known are counted by themselves.
+        office.app.get(KEYS).ip(&ip).bearer(&right).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn whoever_guesses_keys_waits_longer_each_time() {
     let office = Office::in_lab(&Lab::new().limited()).await;
     let lab = office.app.lab();

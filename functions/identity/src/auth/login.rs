@@ -8,6 +8,7 @@ use store::{Actor, Change, Store, Stored};
 use crate::{
     App,
     attempts::Attempt,
+    captcha,
     email::Email,
     hashing::Accepted,
     login_event::{LoginEvent, Outcome},
@@ -33,13 +34,16 @@ kernel::input! {
         tenant_id: Option<TenantId>,
         /// `token` (default): tokens in the body. `cookie`: tokens in `HttpOnly` cookies.
         session: Option<SessionKind>,
+        /// What the CAPTCHA of this deployment gave whoever solved it. Wanted after three failures, where there is one.
+        captcha_response: Option<String>,
     }
 }
 
 /// Begins a session.
 ///
 /// Five wrong passwords for an account from one network lock that network out of it for 15 minutes, and longer each
-/// time; others are not affected. An e-mail address without an account is answered like a wrong password.
+/// time; others are not affected. An e-mail address without an account is answered like a wrong password. A deployment
+/// may want a solved CAPTCHA after three.
 #[utoipa::path(
     post, path = "/api/v1/auth/login", tag = "auth", request_body = Login,
     responses(
@@ -59,6 +63,9 @@ pub(crate) async fn login(
     app.require_password_login()?;
     let store = app.edge.store();
     let attempt = Attempt::new(&app.edge, &input.email, &visitor.info);
+    if app.captcha.is_on() && attempt.failures(store).await? >= captcha::FAILURES_ALLOWED {
+        app.captcha.require(input.captcha_response.as_deref(), visitor.info.ip).await?;
+    }
     attempt.admit(store).await?;
     let user = user::store::find_by_email(store, &input.email).await?;
     tokio::time::sleep(attempt.delay(store, user.as_deref()).await?).await;

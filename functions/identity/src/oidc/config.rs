@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use platform::config::Reader;
+use platform::{config::Reader, outbound::is_safe};
 use serde::Deserialize;
 
 /// The configuration of logins by providers.
@@ -87,24 +87,6 @@ impl ProviderConfig {
     }
 }
 
-/// Whether secrets may be sent there: TLS, or this very machine (a provider beside the local cloud).
-pub(super) fn is_safe(url: &str) -> bool {
-    if url.bytes().any(|byte| !byte.is_ascii_graphic()) {
-        return false;
-    }
-    let host = |rest: &str| {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
-        Some(authority).filter(|authority| !authority.is_empty() && !authority.contains(['@', '\\']))
-    };
-    match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
-        (Some(rest), _) => host(rest).is_some(),
-        (_, Some(rest)) => host(rest).is_some_and(|host| {
-            matches!(host.rsplit_once(':').map_or(&*host, |(name, _)| name), "127.0.0.1" | "localhost")
-        }),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,25 +112,6 @@ mod tests {
         ] {
             let fault = text.parse::<Providers>().unwrap_err();
             assert!(fault.contains(part), "{text}: {fault}");
-        }
-    }
-
-    #[test]
-    fn secrets_go_over_tls_or_stay_on_the_machine() {
-        for (url, expected) in [
-            ("https://id.example.com/token", true),
-            ("http://127.0.0.1:4000/token", true),
-            ("http://localhost", true),
-            ("http://id.example.com", false),
-            ("http://localhost.example.com", false),
-            ("http://127.0.0.1:x@example.com/", false),
-            ("https://", false),
-            ("https:///token", false),
-            ("ftp://127.0.0.1", false),
-            ("https://a b", false),
-            ("", false),
-        ] {
-            assert_eq!(is_safe(url), expected, "{url}");
         }
     }
 }

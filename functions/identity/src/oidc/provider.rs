@@ -130,7 +130,7 @@ impl Provider {
             ("redirect_uri", redirect),
             ("code_verifier", seed.verifier.expose()),
         ];
-        let client = (&*config.client_id, &secret);
+        let client = Some((&*config.client_id, &secret));
         let reply = self.0.outbound.post_form(WHAT, &metadata.token_endpoint, client, &form).await?;
         match reply.status {
             200 => {}

@@ -38,6 +38,7 @@ kernel::input! {
     ),
     responses(
         (status = 201, description = "The key.", body = KeyView, headers(("Location" = String), ("ETag" = String))),
+        (status = 403, description = "The caller may not do this, or the account may do more than the caller."),
         (status = 409, description = "It has that key or that kid (rule `key_exists`), ten keys (rule `too_many_keys`), or somebody else changed it at the same time."),
     ),
     extensions(("x-permission" = json!("service_accounts:write")))
@@ -50,6 +51,7 @@ pub(crate) async fn add_key(
 ) -> Result<Created> {
     let store = app.edge.store();
     let account = find(store, allowed.principal(), id).await?;
+    account.require_within(allowed.principal())?;
     let key = input.jwk.adopt(allowed.now());
     let view = KeyView::from(&key);
     let location = format!("/api/v1/service-accounts/{id}/keys/{}", key.id);

@@ -36,6 +36,7 @@ kernel::input! {
     ),
     responses(
         (status = 201, description = "The secret.", body = SecretView, headers(("Location" = String), ("ETag" = String))),
+        (status = 403, description = "The caller may not do this, or the account may do more than the caller."),
         (status = 409, description = "It has two secrets (rule `too_many_secrets`), or somebody else changed it at the same time."),
     ),
     extensions(("x-permission" = json!("service_accounts:write")))
@@ -48,6 +49,7 @@ pub(crate) async fn add_secret(
 ) -> Result<Created> {
     let store = app.edge.store();
     let account = find(store, allowed.principal(), id).await?;
+    account.require_within(allowed.principal())?;
     let is_only = input.revoke_others.unwrap_or(false);
     let now = app.edge.clock().now();
     let keys = app.roots.latest().await?;

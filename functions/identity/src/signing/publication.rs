@@ -60,16 +60,23 @@ impl Publication {
     /// could verify. What the others do has not changed.
     #[must_use]
     pub fn announcing(&self, set: &KeySet, now: Timestamp) -> Self {
-        let is_retired = |kid: &str| set.find(kid).is_some_and(|key| !key.state.is_published());
-        let mut jwks = self.jwks.clone();
-        let mut record = self.record.clone();
-        jwks.keys.retain(|key| !is_retired(&key.kid));
-        record.retain(|kid, _| !is_retired(kid));
+        let Self { mut jwks, mut record, .. } = self.withdrawing(set, now);
         for key in set.keys.iter().filter(|key| key.state.is_published() && !self.has(key.kid())) {
             jwks.keys.push(key.public.clone());
             let news = Record { published_at: now, state: key.state, since: now, outlived_at: None };
             record.insert(key.kid().to_owned(), news);
         }
+        Self::after(Some(self), jwks, record, now)
+    }
+
+    /// Without the keys that a set has retired.
+    #[must_use]
+    pub fn withdrawing(&self, set: &KeySet, now: Timestamp) -> Self {
+        let is_retired = |kid: &str| set.find(kid).is_some_and(|key| !key.state.is_published());
+        let mut jwks = self.jwks.clone();
+        let mut record = self.record.clone();
+        jwks.keys.retain(|key| !is_retired(&key.kid));
+        record.retain(|kid, _| !is_retired(kid));
         Self::after(Some(self), jwks, record, now)
     }
 

@@ -19,6 +19,9 @@ const EDIT: &str = "GROUNDWORK_EDIT";
 /// The name of the first version of the key set: of two functions that start at once, one writes it.
 const FIRST_VERSION: Uuid = Uuid::from_u128(0x6772_6f75_6e64_776f_8000_6b65_7973_0001);
 
+/// How often a publication is looked at again because keys were revoked while it was written.
+const TRIES: u32 = 5;
+
 /// Reads and writes the keys. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Vault {
@@ -173,18 +176,30 @@ impl Vault {
         self.write(before, after).await
     }
 
-    async fn write(&self, before: Option<Publication>, after: Publication) -> Result<Publication> {
-        if before.as_ref() == Some(&after) {
-            return Ok(after);
+    /// Whoever revokes a key changes the set first and publishes then. So what is written never has a key that the set in
+    /// use has retired, and is looked at again once it is written: what was revoked meanwhile goes again.
+    async fn write(&self, mut before: Option<Publication>, mut after: Publication) -> Result<Publication> {
+        for _ in 0..TRIES {
+            if let Some((_, in_use)) = self.current().await? {
+                after = after.withdrawing(&in_use, self.now());
+            }
+            if before.as_ref() == Some(&after) {
+                return Ok(after);
+            }
+            self.put(&after).await?;
+            before = Some(after.clone());
         }
-        let text = to_json(&after)?;
+        Err(Error::unavailable("publish the keys", "they kept being changed"))
+    }
+
+    async fn put(&self, publication: &Publication) -> Result<()> {
+        let text = to_json(publication)?;
         // Named by its content, times and all: of two that publish the same one is enough.
         let hash = digest(&SHA256, text.as_bytes());
         let mut name = [0; 16];
         name.copy_from_slice(&hash.as_ref()[..16]);
         let version = uuid::Builder::from_custom_bytes(name).into_uuid();
-        self.secrets.put(&self.verification, version, &text).await?;
-        Ok(after)
+        self.secrets.put(&self.verification, version, &text).await
     }
 
     /// What the world has been told, at most as old as a secret is kept.

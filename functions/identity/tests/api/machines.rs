@@ -166,6 +166,21 @@ async fn nobody_makes_an_account_above_themselves() {
         let problem = make(Role::Operator, given, scopes).await.problem(422);
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{given} {scopes:?}");
     }
+    // Nor does anybody get at more through an account that somebody else made.
+    let owners = make(Role::Owner, "owner", &["members:write"]).await.expect(201).json();
+    let wide = make(Role::Owner, "admin", &["members:write"]).await.expect(201).json();
+    let narrow = make(Role::Admin, "admin", &["service_accounts:write"]).await.expect(201).json();
+    let narrow =
+        Machine { id: text(&narrow["id"]), secret: text(&narrow["client_secret"]), ..Machine::default() };
+    let narrow = narrow.access(&cast.app).await;
+    let jwk =
+        json!({"jwk": {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}});
+    for (added, body) in [("secrets", json!({})), ("keys", jwk)] {
+        let path = |account: &Value| format!("/api/v1/service-accounts/{}/{added}", text(&account["id"]));
+        cast.call(Role::Admin, "POST", path(&owners)).json(&body).await.problem(403);
+        cast.app.post(path(&wide)).bearer(&narrow).json(&body).await.problem(403);
+        cast.call(Role::Admin, "POST", path(&wide)).json(&body).await.expect(201);
+    }
     // A machine that may make others hands out what it was given, and no more.
     let scopes = ["service_accounts:write", "members:read"];
     let maker = make(Role::Owner, "admin", &scopes).await.expect(201).json();

@@ -8,6 +8,7 @@
 mod account;
 mod auth;
 mod bodies;
+mod captcha;
 mod cast;
 mod cookies;
 mod dates;
@@ -37,6 +38,7 @@ mod provider;
 mod races;
 mod rotation;
 mod rs256;
+mod server;
 mod sessions;
 mod tenants;
 mod token;

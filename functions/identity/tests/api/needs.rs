@@ -7,6 +7,7 @@ use kernel::{Role, api_key::ApiKeyText};
 use serde_json::json;
 
 use crate::{
+    captcha,
     cast::Cast,
     mailbox::Post,
     people::{PASSWORD, email, login},
@@ -53,6 +54,11 @@ async fn every_permission_is_used() {
     let provider = Provider::start(app.lab()).await;
     let by_provider = provider.function(app.lab()).await;
     provider.log_in(&by_provider, &json!({})).await.expect(200);
+
+    // A challenge after failures.
+    let challenging = captcha::with(app.lab(), "https://challenges.example.com/siteverify").await;
+    captcha::fail(&challenging, "vera").await;
+    captcha::login(&challenging, "vera", PASSWORD, Some("a-response")).await.expect(503);
 
     let unused = app.lab().unused("identity");
     assert!(unused.is_empty(), "take it out of NEEDS and of the role in template.yaml: {unused:#?}");

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    convert::Infallible,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -11,14 +10,6 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use http_body_util::{BodyExt as _, Full};
-use hyper::{
-    Request, Response,
-    body::{Bytes, Incoming},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
 use platform::{Boot, Clock};
 use ring::{
     digest::{SHA256, SHA512, digest},
@@ -28,7 +19,8 @@ use ring::{
 };
 use serde_json::{Value, json};
 use testkit::{Answer, App, Call, Lab};
-use tokio::net::TcpListener;
+
+use crate::server;
 
 const CLIENT: &str = "groundwork";
 const SECRET: &str = "s3cret:with&odd=characters";
@@ -128,8 +120,7 @@ fn changed(mut object: Value, changes: &Value) -> Value {
 impl Provider {
     /// Starts one that lives as long as the test, and deposits our secret at it.
     pub(crate) async fn start(lab: &Lab) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, url) = server::bind().await;
         let signer = Signer::new_ed25519();
         let none = || json!({});
         let state = State {
@@ -144,7 +135,10 @@ impl Provider {
             calls: HashMap::new(),
         };
         let provider = Self { url, state: Arc::new(Mutex::new(state)), clock: lab.clock().clone() };
-        tokio::spawn(serve(listener, provider.clone()));
+        let answering = provider.clone();
+        server::serve(listener, move |asked| {
+            answering.answer(&asked.path, &asked.authorization, &asked.form)
+        });
         let secrets = Client::new(&lab.cloud().sdk_config());
         let id = &lab.environment("identity")["OIDC_CLIENTS_SECRET"];
         let text = json!({"acme": SECRET, "second": SECRET}).to_string();
@@ -252,27 +246,6 @@ impl Provider {
         let tokens = json!({"access_token": "access", "token_type": "Bearer", "id_token": id_token});
         (200, changed(tokens, &state.tokens))
     }
-}
-
-async fn serve(listener: TcpListener, provider: Provider) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let provider = provider.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let provider = provider.clone();
-            async move { Ok::<_, Infallible>(respond(&provider, request).await) }
-        });
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-    }
-}
-
-async fn respond(provider: &Provider, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let path = request.uri().path().to_owned();
-    let authorization =
-        request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
-    let body = request.into_body().collect().await.unwrap().to_bytes();
-    let form = form_urlencoded::parse(&body).into_owned().collect();
-    let (status, document) = provider.answer(&path, &authorization.unwrap_or_default(), &form);
-    Response::builder().status(status).body(Full::from(document.to_string())).unwrap()
 }
 
 /// A login that was begun by a browser.

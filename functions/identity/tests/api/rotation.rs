@@ -128,9 +128,15 @@ async fn a_key_that_was_published_too_briefly_does_not_sign() {
 
 #[tokio::test]
 async fn a_change_by_somebody_else_wins() {
+    for steps in 1..STEPS.len() {
+        a_change_wins_over_a_rotation_after(steps).await;
+    }
+}
+
+async fn a_change_wins_over_a_rotation_after(steps: usize) {
     let (_app, manager, vault) = ripe().await;
     let token = manager.begin().await;
-    for step in &STEPS[..3] {
+    for step in &STEPS[..steps] {
         manager.step(step, &token).await.unwrap();
     }
     let (version, current) = vault.current().await.unwrap().unwrap();
@@ -138,6 +144,11 @@ async fn a_change_by_somebody_else_wins() {
     let fresh = SigningKey::generate(vault.now()).unwrap();
     let revoked = current.revoke(&kid, fresh, vault.now()).unwrap().unwrap();
     vault.replace(&version, &revoked).await.unwrap();
+    // Nor does the rest of the rotation publish the revoked key again.
+    for step in &STEPS[steps..STEPS.len() - 1] {
+        let _ = manager.step(step, &token).await;
+        assert!(!vault.publication().await.unwrap().unwrap().has(&kid), "{step} after {steps} steps");
+    }
 
     for _ in 0..2 {
         assert_eq!(rule(manager.step("finishSecret", &token).await), "keys_changed");
