@@ -4,6 +4,7 @@
 mod contract;
 mod documents;
 mod manifests;
+mod names;
 mod needs;
 mod reach;
 mod rooms;

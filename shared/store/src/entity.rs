@@ -7,6 +7,10 @@ use kernel::{Error, Result, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// An item as the SDK carries it.
+/// The attribute by which DynamoDB knows when an item may go, in seconds since the Unix epoch: the tables of `template.yaml`
+/// name the same.
+pub const TTL: &str = "ttl";
+
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// A table, named by the environment variable that holds its physical name.
@@ -114,7 +118,7 @@ pub(crate) fn encode<T: Entity>(entity: &T, rev: u64) -> Result<Item> {
     item.insert("v".to_owned(), number(T::VERSION));
     item.insert("rev".to_owned(), number(rev));
     if let Some(at) = entity.ttl() {
-        item.insert("ttl".to_owned(), number(at.seconds()));
+        item.insert(TTL.to_owned(), number(at.seconds()));
     }
     Ok(item)
 }

@@ -24,7 +24,7 @@ mod sealing;
 
 pub use change::{Actor, Change, changed_meanwhile};
 pub use client::Store;
-pub use entity::{Entity, Index, Key, Stored, Table, sk_prefix};
+pub use entity::{Entity, Index, Key, Stored, TTL, Table, sk_prefix};
 pub use meter::{Capacity, Meter};
 pub use query::Query;
 pub use sealing::SealingKey;

@@ -17,7 +17,7 @@ use kernel::{
 };
 
 use crate::{
-    Key, Store,
+    Key, Store, TTL,
     entity::{Item, number, text},
     ephemeral,
     failure::translate,
@@ -139,7 +139,7 @@ impl Store {
         update.set("tat", number(next.micros()));
         update.set("struck", number(next.micros()));
         update.set("strikes", number(refused.strikes + 1));
-        update.set("ttl", number(expiry(next, now)));
+        update.set(TTL, number(expiry(next, now)));
         update.condition = "#tat = :old";
         update.values.insert(":old".to_owned(), number(refused.tat.micros()));
         Ok(self.update_limit(subject, update).await?.unwrap_or_else(|old| old.unwrap_or(refused)))
@@ -233,7 +233,7 @@ impl Update {
         }
         update.set("kind", text(KIND));
         update.set("v", number(1));
-        update.set("ttl", number(expiry(latest.after_one(rate), now)));
+        update.set(TTL, number(expiry(latest.after_one(rate), now)));
         if subject.is_counted {
             update.count(now, known);
         }
