@@ -3,6 +3,7 @@
 use std::{collections::HashMap, str::FromStr, sync::Arc};
 
 use aws_types::SdkConfig;
+use futures_util::future::join;
 use kernel::{Error, Result, claims::Expected};
 use ring::hmac;
 use store::{SealingKey, Store, Table};
@@ -180,10 +181,9 @@ impl Edge {
         // Making the client takes as long as the secrets are on their way: done beside, it takes no time.
         let store = tokio::task::spawn_blocking(move || Store::new(&aws, tables, SealingKey::throwaway()));
         let secrets = Secrets::new(&boot.aws, boot.clock.clone());
-        let ids = [&*config.app_keys_secret, &*config.verification_keys_secret];
-        secrets.prefetch(ids.into_iter()).await;
-        let text = secrets.get(&config.app_keys_secret).await?;
-        let app_keys = AppKeys::from_json(text.expose())
+        let (app_keys, _) =
+            join(secrets.get(&config.app_keys_secret), secrets.get(&config.verification_keys_secret)).await;
+        let app_keys = AppKeys::from_json(app_keys?.expose())
             .map_err(|fault| BootError::Secret { name: APP_KEYS_SECRET, fault: fault.to_string() })?;
         let store = store.await.map_err(|error| Error::internal("make the store", error))?;
         Ok(Self::build(boot, config, secrets, store, &Derived::of(&app_keys)))

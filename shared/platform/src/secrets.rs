@@ -74,11 +74,6 @@ impl Secrets {
         Self { client, clock, cache: Arc::default() }
     }
 
-    /// Reads several at once, for those who are about to ask for each. What cannot be read is told to them.
-    pub async fn prefetch(&self, ids: impl Iterator<Item = &str>) {
-        futures_util::future::join_all(ids.map(|id| self.get(id))).await;
-    }
-
     /// The current version of a secret, at most 50 s old. When Secrets Manager does not answer, the last version
     /// known is served.
     ///

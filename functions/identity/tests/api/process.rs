@@ -5,6 +5,7 @@ use std::{
     io::{BufRead as _, BufReader},
     net::{SocketAddr, TcpListener},
     process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -81,9 +82,12 @@ async fn a_dependency_that_fails_ends_with_75_and_the_next_start_works() {
         (Effect::Error, "InternalServiceError"),
         (Effect::Throttle, "ThrottlingException"),
         (Effect::Reset, "dispatch failure"),
+        // Long before Lambda would end the start, after 10 s.
+        (Effect::LatencyMs(60_000), "timeout"),
     ] {
         lab.cloud().inject(vec![InjectedFault::on(Service::Secrets, effect)]);
-        let (code, line) = refused(bootstrap(&lab, aws, aws)).await;
+        let start = refused(bootstrap(&lab, aws, aws));
+        let (code, line) = tokio::time::timeout(Duration::from_secs(8), start).await.expect("an end");
         assert_eq!(code, 75, "{line}");
         assert!(line.to_string().contains(reason), "{effect:?}: {line}");
         assert!(line.to_string().contains("read a secret"), "{line}");
