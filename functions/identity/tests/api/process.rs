@@ -83,7 +83,7 @@ async fn a_dependency_that_fails_ends_with_75_and_the_next_start_works() {
         (Effect::Throttle, "ThrottlingException"),
         (Effect::Reset, "dispatch failure"),
         // Long before Lambda would end the start, after 10 s.
-        (Effect::LatencyMs(60_000), "timeout"),
+        (Effect::LatencyMs(60_000), "timed out"),
     ] {
         lab.cloud().inject(vec![InjectedFault::on(Service::Secrets, effect)]);
         let start = refused(bootstrap(&lab, aws, aws));
