@@ -71,10 +71,10 @@ impl App {
         let idp_mode = env.or("AUTH_IDP_MODE", "internal");
         let (publishing, policy) = (Publishing::read(&mut env), Policy::read(&mut env));
         let (oidc, captcha) = (OidcConfig::read(&mut env), CaptchaConfig::read(&mut env));
-        let (config, signing_secret, pepper_secret, idp_mode, publishing, policy, oidc, captcha) = env
+        let (config, (signing_secret, pepper_secret), idp_mode, publishing, policy, oidc, captcha) = env
             .finish(|| {
-                let keys = (config?, signing_secret?, pepper_secret?);
-                Some((keys.0, keys.1, keys.2, idp_mode?, publishing?, policy?, oidc?, captcha?))
+                let secrets = (signing_secret?, pepper_secret?);
+                Some((config?, secrets, idp_mode?, publishing?, policy?, oidc?, captcha?))
             })?;
 
         let edge = Edge::new(boot, config).await?;

@@ -20,8 +20,8 @@ pub const STAND_IN_RESPONSE: &str = "solved";
 /// What the service is called in the log.
 const WHAT: &str = "the CAPTCHA service";
 
-/// The longest response that is passed on: Turnstile's are at most 2048 characters, others' are like that.
-const RESPONSE_CHARS_MAX: usize = 8192;
+/// The longest response that is passed on, in bytes: Turnstile's have at most 2048, others' have more.
+const RESPONSE_BYTES_MAX: usize = 8192;
 
 /// Where the response is in the body of a request.
 const POINTER: &str = "/captcha_response";
@@ -112,7 +112,7 @@ impl Captcha {
             Service::Off => true,
             Service::StandIn => response == STAND_IN_RESPONSE,
             Service::SiteVerify(url) => {
-                response.len() <= RESPONSE_CHARS_MAX && self.ask(url, response, ip).await?
+                response.len() <= RESPONSE_BYTES_MAX && self.ask(url, response, ip).await?
             }
         };
         let refused = || Error::invalid(POINTER, "was not accepted; solve a new challenge");

@@ -230,14 +230,8 @@ impl Caller {
             read => refused_and_counted(edge, parts, info, read.map_err(Problem::from)).await?,
         };
         match read {
-            Credential::Bearer(token) => {
-                let found = Self::with_token(edge, parts, info, token, Way::Bearer).await;
-                refused_and_counted(edge, parts, info, found).await
-            }
-            Credential::Cookie(token) => {
-                let found = Self::with_token(edge, parts, info, token, Way::Cookie).await;
-                refused_and_counted(edge, parts, info, found).await
-            }
+            Credential::Bearer(token) => Self::with_token(edge, parts, info, token, Way::Bearer).await,
+            Credential::Cookie(token) => Self::with_token(edge, parts, info, token, Way::Cookie).await,
             Credential::ApiKey(key) => {
                 let of_key =
                     |rate| edge.limiter().of_key(ApiKey::subject(key.id()), rate, on_failure(&parts.method));
@@ -267,8 +261,20 @@ impl Caller {
         }
     }
 
-    /// By an access token. A cookie is sent by the browser unasked, so it needs the CSRF token beside it.
+    /// By an access token; one that is refused is counted.
     async fn with_token(
+        edge: &Edge,
+        parts: &Parts,
+        info: &RequestInfo,
+        token: &str,
+        way: Way,
+    ) -> Result<Self, Problem> {
+        let found = Self::verified(edge, parts, info, token, way).await;
+        refused_and_counted(edge, parts, info, found).await
+    }
+
+    /// By an access token that is right. A cookie is sent by the browser unasked, so it needs the CSRF token beside it.
+    async fn verified(
         edge: &Edge,
         parts: &Parts,
         info: &RequestInfo,
