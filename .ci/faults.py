@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""faults.py URL: takes permissions away from the deployed functions and gives them back.
+"""faults.py URL: takes from the deployed functions what they need, and gives it back: permissions, a setting, a secret.
 
-While one is missing, the answer is a 503 problem with Retry-After and the log names the cause; once it is back, so are
+While it is missing, the answer is a 503 problem with Retry-After and the log names the cause; once it is back, so are
 the answers, without a deployment. The environment says where AWS is and who asks.
 """
 
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import boto3
 
 STACK = "groundwork"
+JWKS = "/.well-known/jwks.json"
 API = sys.argv[1] if len(sys.argv) == 2 else sys.exit(__doc__)
 
 
@@ -77,13 +78,17 @@ def errors_since(group, begun):
     return [event["message"] for event in events if "ERROR" in event["message"] or "WARN" in event["message"]]
 
 
+def is_unavailable(status, headers, problem):
+    assert (status, problem["status"], problem["type"]) == (503, 503, "urn:groundwork:problem:unavailable"), problem
+    assert headers["Content-Type"] == "application/problem+json" and int(headers["Retry-After"]) > 0, headers
+    told = json.dumps(problem)
+    assert "Exception" not in told and "arn:" not in told, problem
+
+
 def a_write_without_permission():
     begun = int(time.time() * 1000)
     with without("IdentityFunctionRole", "AuditTable"):
-        status, headers, problem = register()
-        assert (status, problem["status"], problem["type"]) == (503, 503, "urn:groundwork:problem:unavailable"), problem
-        assert headers["Content-Type"] == "application/problem+json" and int(headers["Retry-After"]) > 0, headers
-        assert "AccessDenied" not in json.dumps(problem), problem
+        is_unavailable(*register())
         told = lambda: [line for line in errors_since("IdentityLogs", begun) if "AccessDenied" in line]
         until("the log names the cause", told)
         print(told()[0].strip()[:300])
@@ -99,5 +104,57 @@ def a_check_without_permission():
     until("it is ready again", lambda: failing() == [])
 
 
-a_write_without_permission()
-a_check_without_permission()
+@contextmanager
+def fresh_sandboxes(function, **changes):
+    """New sandboxes behind the function's alias, with its configuration changed; then those that were there before."""
+    client, name = boto3.client("lambda"), physical(function)
+    [alias] = client.list_aliases(FunctionName=name)["Aliases"]
+    before = client.get_function_configuration(FunctionName=name)
+    kept = {"Environment": before["Environment"], "Description": before.get("Description", "")}
+    client.update_function_configuration(FunctionName=name, **{**kept, "Description": "a fault is tried", **changes})
+    version = client.publish_version(FunctionName=name)["Version"]
+    client.update_alias(FunctionName=name, Name=alias["Name"], FunctionVersion=version)
+    try:
+        yield
+    finally:
+        client.update_function_configuration(FunctionName=name, **kept)
+        client.update_alias(FunctionName=name, Name=alias["Name"], FunctionVersion=alias["FunctionVersion"])
+
+
+def a_start_without_a_setting():
+    begun = int(time.time() * 1000)
+    name = physical("IdentityFunction")
+    variables = boto3.client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    del variables["IDENTITY_TABLE"]
+    with fresh_sandboxes("IdentityFunction", Environment={"Variables": variables}):
+        is_unavailable(*call(JWKS))
+        told = lambda: [line for line in errors_since("IdentityLogs", begun) if "IDENTITY_TABLE is not set" in line]
+        until("the log names the setting", told)
+        print(told()[0].strip()[:300])
+    until("it answers again", lambda: call(JWKS)[0] == 200)
+
+
+def a_start_without_a_secret():
+    begun = int(time.time() * 1000)
+    secrets, secret = boto3.client("secretsmanager"), physical("AppKeysSecret")
+    with fresh_sandboxes("IdentityFunction"):
+        secrets.delete_secret(SecretId=secret, RecoveryWindowInDays=7)
+        try:
+            is_unavailable(*call(JWKS))
+            told = lambda: [line for line in errors_since("IdentityLogs", begun) if "read a secret" in line]
+            until("the log names the secret", told)
+            print(told()[0].strip()[:300])
+        finally:
+            secrets.restore_secret(SecretId=secret)
+        until("the same sandboxes start once the secret is back", lambda: call(JWKS)[0] == 200)
+    until("it answers again", lambda: call(JWKS)[0] == 200)
+
+
+for case in (
+    a_write_without_permission,
+    a_check_without_permission,
+    a_start_without_a_setting,
+    a_start_without_a_secret,
+):
+    print(f"-- {case.__name__}")
+    case()

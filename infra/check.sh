@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Policies as code: holds template.yaml to the rules in infra/policies, then tries the rules themselves. Each has to
+# Policies as code: holds template.yaml and pipeline.yaml to the rules in infra/policies, then tries the rules themselves. Each has to
 # fail on every template in policies/bad that is named after it, and none may pass because it found nothing to look
 # at. An exception (`Metadata: Exceptions`, with its reason) that nothing needs any more is a fault as well.
 set -euo pipefail
@@ -39,6 +39,14 @@ if grep -q ' FAIL$' "$work/judged"; then
 fi
 grep -q ' SKIP$' "$work/judged" && fault "nothing to look at for $(sed -n 's/ SKIP$//p' "$work/judged" | tr '\n' ' ')"
 
+# What deploys is held to the same rules, as far as they find something there.
+judge pipeline.yaml >"$work/pipeline"
+if grep -q ' FAIL$' "$work/pipeline"; then
+    fault "infra/pipeline.yaml breaks $(sed -n 's/ FAIL$//p' "$work/pipeline" | tr '\n' ' ')"
+    "$guard" validate --rules policies --data pipeline.yaml --show-summary fail >&2 || true
+fi
+grep -q ' PASS$' "$work/pipeline" || fault "no rule found anything in infra/pipeline.yaml"
+
 while read -r rule; do
     compgen -G "policies/bad/$rule*.yaml" >/dev/null || fault "policies/bad has no template that breaks $rule"
 done <"$work/rules"
@@ -49,11 +57,13 @@ for template in policies/bad/*.yaml; do
     bad=$((bad + 1))
 done
 
-while IFS=: read -r line rule; do
-    sed "${line}s/$rule/none/" ../template.yaml >"$work/template.yaml"
-    echo "exception: $(sed -n "${line}s/.*Exceptions: { \(.*\) }/\1/p" ../template.yaml)"
-    judge "$work/template.yaml" | grep -qx "$rule FAIL" || fault "template.yaml:$line: nothing needs the exception from $rule"
-done < <(sed -nE '/Exceptions:/{=;s/.*Exceptions: \{ ([a-z_]+):.*/\1/p}' ../template.yaml | paste -d: - -)
+for template in ../template.yaml pipeline.yaml; do
+    while IFS=: read -r line rule; do
+        sed "${line}s/$rule/none/" "$template" >"$work/template.yaml"
+        echo "exception: $(sed -n "${line}s/.*Exceptions: { \(.*\) }/\1/p" "$template")"
+        judge "$work/template.yaml" | grep -qx "$rule FAIL" || fault "$template:$line: nothing needs the exception from $rule"
+    done < <(sed -nE '/Exceptions:/{=;s/.*Exceptions: \{ ([a-z_]+):.*/\1/p}' "$template" | paste -d: - -)
+done
 
 ((faults == 0)) || exit 1
-echo "infra: template.yaml keeps $(wc -l <"$work/rules") rules, which fail on $bad bad templates"
+echo "infra: template.yaml keeps $(wc -l <"$work/rules") rules, infra/pipeline.yaml $(grep -c ' PASS$' "$work/pipeline"), and they fail on $bad bad templates"

@@ -175,6 +175,26 @@ def context_in_the_gateway_s_own_answers():
     gateway._gateway_error_response = mended_error
 
 
+def failures_are_gateway_responses():
+    """A function that cannot start, fails, or takes too long is answered with the gateway response of an integration
+    that failed. The emulator answers 502 with the error's text."""
+    failed = contextvars.ContextVar("failed", default=False)
+    invoke, shape = gateway._invoke_lambda_proxy_v1, gateway._lambda_proxy_response
+
+    def mended_shape(result):
+        answer, error = shape(result)
+        failed.set(error is not None)
+        return answer, error
+
+    async def mended_invoke(*args, **kwargs):
+        failed.set(False)
+        answer = await invoke(*args, **kwargs)
+        return gateway._gw_error("INTEGRATION_FAILURE", "Internal server error") if failed.get() else answer
+
+    gateway._lambda_proxy_response = mended_shape
+    gateway._invoke_lambda_proxy_v1 = mended_invoke
+
+
 def secrets_as_declared():
     """A secret that is made without a value has none, and `ExcludePunctuation` leaves it out. The emulator makes an
     empty value, before which nobody can write the first, and ignores the other."""
@@ -320,6 +340,7 @@ MENDS = (
     a_transform_knows_the_parameters,
     throttles_of_a_route,
     context_in_the_gateway_s_own_answers,
+    failures_are_gateway_responses,
     secrets_as_declared,
     a_version_of_a_secret_is_written_once,
     rotations_call_their_function,

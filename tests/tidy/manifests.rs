@@ -55,22 +55,40 @@ fn every_member_inherits_the_lints() -> Result<()> {
 #[test]
 fn every_lambda_has_an_event() -> Result<()> {
     let workspace = Workspace::load()?;
-    let root = workspace::root();
     let mut breaches = Vec::new();
+    let mut left: BTreeSet<String> = file_names("events", ".json")?;
     for package in workspace.functions() {
+        let tests = read_all(&format!("{}/tests/api", package.folder))?;
         for binary in &package.binaries {
-            let path = format!("events/{binary}.json");
-            let event = fs::read(root.join(&path)).map_err(|error| error.to_string());
-            let event = event.and_then(|text| {
-                serde_json::from_slice::<serde_json::Value>(&text).map_err(|error| error.to_string())
-            });
-            if let Err(error) = event {
-                breaches.push(format!("{path}: {error}; {} wants one real event there", package.folder));
+            let name = format!("{binary}.json");
+            if !left.remove(&name) {
+                breaches
+                    .push(format!("events/{name} is missing; {} wants one real event there", package.folder));
+            } else if !tests.contains(&format!("events/{name}\"")) {
+                breaches.push(format!("events/{name}: no test in {}/tests/api replays it", package.folder));
             }
         }
     }
+    breaches.extend(left.iter().map(|name| format!("events/{name}: no function has this name; drop it")));
     assert_none("every Lambda has an event, replayed by its tests and by the bench", &breaches);
     Ok(())
+}
+
+/// The names in a folder that end so.
+fn file_names(folder: &str, end: &str) -> Result<BTreeSet<String>> {
+    let entries = fs::read_dir(workspace::root().join(folder))?;
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names: Result<BTreeSet<String>> = names.collect();
+    Ok(names?.into_iter().filter(|name| name.ends_with(end)).collect())
+}
+
+/// All sources of a folder, one after the other.
+fn read_all(folder: &str) -> Result<String> {
+    let mut text = String::new();
+    for name in file_names(folder, ".rs")? {
+        text += &fs::read_to_string(workspace::root().join(folder).join(name))?;
+    }
+    Ok(text)
 }
 
 #[test]

@@ -14,7 +14,11 @@ use axum::{
 use cloud::{Cloud, Template};
 use http_body_util::BodyExt as _;
 use kernel::Timestamp;
+use lambda_http::{
+    Context, LambdaEvent, aws_lambda_events::apigw::ApiGatewayProxyRequest, request::LambdaRequest,
+};
 use platform::{Boot, BootError, Clock, Function};
+use serde_json::Value;
 use tower::ServiceExt as _;
 
 use crate::{
@@ -183,6 +187,17 @@ impl App {
     /// Begins a `DELETE`.
     pub fn delete(&self, path: impl Into<String>) -> Call {
         self.call("DELETE", path)
+    }
+
+    /// What it answers API Gateway, in Lambda's form, when it is handed this event.
+    ///
+    /// # Panics
+    /// When the text is no event of a REST API.
+    pub async fn replay(&self, event: &str) -> Value {
+        let event: ApiGatewayProxyRequest = serde_json::from_str(event).expect("an event of a REST API");
+        let event = LambdaEvent::new(LambdaRequest::ApiGatewayV1(event), Context::default());
+        let Ok(answer) = platform::function::buffered(self.router.clone()).oneshot(event).await;
+        serde_json::to_value(answer).expect("an answer")
     }
 
     pub(crate) async fn answer(&self, request: Request<Body>) -> Answer {

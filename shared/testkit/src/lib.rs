@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 mod app;
+pub mod faults;
 mod issuer;
 mod request;
 pub mod rows;

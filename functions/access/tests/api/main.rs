@@ -6,6 +6,8 @@
 )]
 
 mod admin;
+mod event;
+mod faults;
 mod keys;
 mod limits;
 mod needs;

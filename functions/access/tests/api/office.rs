@@ -5,7 +5,7 @@ use kernel::{
     id::{TenantId, UserId},
 };
 use serde_json::{Value, json};
-use testkit::{Answer, App, Issuer, Lab};
+use testkit::{Answer, App, Call, Issuer, Lab};
 
 pub(crate) const KEYS: &str = "/api/v1/admin/api-keys";
 
@@ -42,9 +42,14 @@ impl Office {
         self.issuer.token_of(self.operator, Role::Operator, self.tenant_id)
     }
 
+    /// A call by the operator, not made yet.
+    pub(crate) fn call(&self, method: &str, path: &str) -> Call {
+        self.app.call(method, path).bearer(&self.token())
+    }
+
     /// A call by the operator.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
-        let call = self.app.call(method, path).bearer(&self.token());
+        let call = self.call(method, path);
         match body {
             Some(body) => call.json(&body).await,
             None => call.await,

@@ -1,24 +1,13 @@
 //! The event in `events/`, as API Gateway sends it.
 
-use lambda_http::{
-    Context, LambdaEvent, Service as _, aws_lambda_events::apigw::ApiGatewayProxyRequest,
-    request::LambdaRequest,
-};
-use platform::{Boot, Function, function};
+use platform::Boot;
 use serde_json::Value;
 use testkit::Lab;
 
 #[tokio::test]
 async fn an_api_gateway_event_is_answered_in_its_form() {
-    let lab = Lab::new();
-    let Ok(Function::Http(router)) = identity::function(lab.boot("identity")).await else {
-        panic!("identity is behind API Gateway");
-    };
-    let event = include_str!("../../../../events/identity.json");
-    let event: ApiGatewayProxyRequest = serde_json::from_str(event).unwrap();
-    let event = LambdaEvent::new(LambdaRequest::ApiGatewayV1(event), Context::default());
-    let answer = function::buffered(router).call(event);
-    let answer = serde_json::to_value(answer.await.unwrap()).unwrap();
+    let app = Lab::new().http("identity", identity::function).await;
+    let answer = app.replay(include_str!("../../../../events/identity.json")).await;
 
     assert_eq!(answer["statusCode"], 401, "{answer}");
     assert_eq!(answer["isBase64Encoded"], false);

@@ -2,19 +2,16 @@
 
 use kernel::Role;
 use serde_json::json;
-use testkit::{App, Call, Effect, InjectedFault, Service};
-
-use testkit::rows::rows;
+use testkit::{
+    App, Call, Effect, InjectedFault, Service,
+    faults::{EFFECTS, withstands},
+};
 
 use crate::{
     cast::Cast,
     mailbox::Post,
     people::{PASSWORD, app, email, login, register},
 };
-
-/// Every way in which a service fails a call.
-const EFFECTS: [Effect; 5] =
-    [Effect::Throttle, Effect::Error, Effect::Deny, Effect::Reset, Effect::LatencyMs(60_000)];
 
 /// A read, a change, a login and a registration.
 fn calls(cast: &Cast, number: usize) -> [Call; 4] {
@@ -36,24 +33,7 @@ fn inject(app: &App, faults: Vec<InjectedFault>) {
 #[tokio::test(start_paused = true)]
 async fn a_database_that_fails_is_a_503_that_changes_nothing_and_passes() {
     let cast = Cast::new().await;
-    for (number, effect) in EFFECTS.into_iter().enumerate() {
-        let before = rows(cast.app.lab()).await;
-        inject(&cast.app, vec![InjectedFault::on(Service::Dynamo, effect)]);
-        for call in calls(&cast, number) {
-            let answer = call.await;
-            assert_eq!(answer.header("retry-after"), "1", "{effect:?}");
-            let problem = answer.problem(503);
-            assert_eq!(problem["type"], "urn:groundwork:problem:unavailable");
-            let text = problem.to_string();
-            assert!(!text.contains("dynamodb") && !text.contains("Exception"), "{text}");
-        }
-        inject(&cast.app, Vec::new());
-        assert_eq!(rows(cast.app.lab()).await, before, "{effect:?} changed a row");
-        for call in calls(&cast, number) {
-            let answer = call.await;
-            assert!(answer.status.is_success(), "{effect:?}: {answer:?}");
-        }
-    }
+    withstands(cast.app.lab(), Service::Dynamo, |round| calls(&cast, round).into()).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use platform::Boot;
 use serde_json::{Value, json};
-use testkit::{Answer, Lab};
+use testkit::{
+    Answer, InjectedFault, Lab, Service,
+    faults::{EFFECTS, cause, lines_of},
+};
 
 use crate::{
     boots::{make_keys, ready_app, with},
@@ -72,6 +75,37 @@ async fn each_dependency_that_does_not_answer_is_told_and_nothing_else() {
             .to_vec();
         names.extend(["physical-name", "arn:", "Exception"].map(str::to_owned));
         assert!(names.iter().all(|name| !body.contains(name)), "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_way_of_failing_is_told_and_passes() {
+    const TABLES: [&str; 5] =
+        ["identity_table", "access_table", "ephemeral_table", "audit_table", "outbox_table"];
+    let app = ready_app().await;
+    for (service, checks) in
+        [(Service::Dynamo, &TABLES[..]), (Service::Secrets, &["verification_keys", "app_keys"])]
+    {
+        for effect in EFFECTS {
+            app.lab().cloud().inject(vec![InjectedFault::on(service, effect)]);
+            app.lab().advance(Duration::from_mins(1));
+            let answer = app.get("/ready").await.expect(503);
+            let lines = lines_of(answer.header("x-request-id"));
+            for check in statuses(&answer).as_array().unwrap() {
+                let fails = checks.contains(&check[0].as_str().unwrap());
+                assert_eq!(check[1] == "failing", fails, "{effect:?} of {service:?}: {check}");
+                let told = lines.iter().any(|line| {
+                    let error = line["error"].as_str().unwrap_or_default();
+                    // A check that is tried again for too long tells that.
+                    line["check"] == check[0]
+                        && (error.contains(cause(effect)) || error.contains("no answer in time"))
+                });
+                assert_eq!(told, fails, "{effect:?} of {service:?}: the log of {check} is {lines:#?}");
+            }
+            app.lab().cloud().inject(Vec::new());
+            app.lab().advance(Duration::from_mins(1));
+            app.get("/ready").await.expect(200);
+        }
     }
 }
 
