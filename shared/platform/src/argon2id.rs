@@ -1,6 +1,9 @@
 //! Argon2id (RFC 9106) version 19, and how its hashes are written.
 
-use std::{num::NonZero, sync::Arc};
+use std::{
+    num::NonZero,
+    sync::{Arc, OnceLock},
+};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
@@ -38,16 +41,20 @@ impl Cost {
 /// Where hashes are made: off the async thread, as many at once as there are cores. More would take longer for each, and
 /// the memory of each.
 #[derive(Clone, Debug)]
-pub struct Cores(Arc<Semaphore>);
+pub struct Cores {
+    count: fn() -> usize,
+    turns: Arc<OnceLock<Arc<Semaphore>>>,
+}
 
 impl Cores {
-    /// All that the machine has.
+    /// All that the machine has. They are counted when the first is wanted: it takes a dozen calls of the system, and a
+    /// cold start has no time for them.
     pub fn all() -> Self {
-        Self::new(std::thread::available_parallelism().map_or(1, NonZero::get))
+        Self::counted_by(|| std::thread::available_parallelism().map_or(1, NonZero::get))
     }
 
-    fn new(count: usize) -> Self {
-        Self(Arc::new(Semaphore::new(count)))
+    fn counted_by(count: fn() -> usize) -> Self {
+        Self { count, turns: Arc::default() }
     }
 
     /// Does a piece of work that takes long, when its turn has come. Whoever stops waiting does not stop the work: the
@@ -59,7 +66,8 @@ impl Cores {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> kernel::Result<T> {
-        let core = Arc::clone(&self.0).acquire_owned().await;
+        let turns = self.turns.get_or_init(|| Arc::new(Semaphore::new((self.count)())));
+        let core = Arc::clone(turns).acquire_owned().await;
         let core = core.map_err(|error| kernel::Error::internal("wait for a core", error))?;
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
@@ -144,7 +152,7 @@ mod tests {
     #[tokio::test]
     async fn no_more_are_hashed_at_once_than_there_are_cores() {
         let (running, most) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
-        let cores = Cores::new(2);
+        let cores = Cores::counted_by(|| 2);
         let works = (0..20).map(|_| {
             let (running, most) = (Arc::clone(&running), Arc::clone(&most));
             cores.run(move || {

@@ -113,6 +113,11 @@ impl<'a> Reader<'a> {
         read.into_iter().collect()
     }
 
+    /// Notes what is wrong with several variables together.
+    pub fn fault(&mut self, fault: &str) {
+        self.faults.push(fault.to_owned());
+    }
+
     fn parse<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, text: &str) -> Option<T> {
         text.parse().map_err(|error| self.faults.push(format!("{name}: {error}"))).ok()
     }

@@ -2,8 +2,8 @@
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -12,6 +12,7 @@ use kernel::{
     Error, Result, Timestamp,
     claims::{ACCESS_TOKEN_TYPE, AccessClaims, Expected},
 };
+use ring::digest::{self, SHA256, SHA256_OUTPUT_LEN};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
 use crate::secrets::{SecretText, Secrets};
@@ -153,7 +154,16 @@ pub struct Verifier {
 struct Parsed {
     source: SecretText,
     keys: Arc<VerificationKeys>,
+    /// The tokens that these keys have signed, as far as they are remembered. It goes with the set: a key that is
+    /// revoked verifies nothing from memory.
+    signed: Arc<Mutex<HashSet<TokenDigest>>>,
 }
+
+/// The SHA-256 of a token's whole text, its signature included.
+type TokenDigest = [u8; SHA256_OUTPUT_LEN];
+
+/// How many tokens are remembered; then it begins anew.
+const REMEMBERED_MAX: usize = 1_000;
 
 impl std::fmt::Debug for Parsed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -175,6 +185,28 @@ struct Header<'a> {
     kid: Option<Cow<'a, str>>,
     #[serde(default)]
     crit: Option<IgnoredAny>,
+}
+
+/// A token whose header is right: what is left are its signature and its claims.
+struct Named<'a> {
+    token: Compact<'a>,
+    algorithm: KeyAlgorithm,
+    key: &'a DecodingKey,
+}
+
+impl Named<'_> {
+    fn is_signed(&self) -> bool {
+        let Compact { message, signature, .. } = &self.token;
+        jsonwebtoken::crypto::verify(signature, message.as_bytes(), self.key, self.algorithm.jwt())
+            .is_ok_and(|is_signed| is_signed)
+    }
+
+    fn claims(&self, expected: &Expected, now: Timestamp) -> Result<AccessClaims, TokenError> {
+        let claims: AccessClaims = serde_json::from_slice(&decode(self.token.payload)?)
+            .map_err(|_| TokenError::Form("its claims are not an access token's"))?;
+        claims.check(expected, now)?;
+        Ok(claims)
+    }
 }
 
 /// The parts of a compact serialisation (RFC 7515 §7.1), undecoded.
@@ -229,6 +261,14 @@ impl VerificationKeys {
         expected: &Expected,
         now: Timestamp,
     ) -> Result<AccessClaims, TokenError> {
+        let named = self.named(token)?;
+        if !named.is_signed() {
+            return Err(TokenError::Signature);
+        }
+        named.claims(expected, now)
+    }
+
+    fn named<'a>(&'a self, token: &'a str) -> Result<Named<'a>, TokenError> {
         let token = Compact::split(token)?;
         let header = decode(token.header)?;
         let header: Header<'_> =
@@ -241,16 +281,35 @@ impl VerificationKeys {
         }
         let kid = header.kid.ok_or(TokenError::Unnamed)?;
         let (algorithm, key) = self.0.get(kid.as_ref()).ok_or(TokenError::Key)?;
-        let is_right = header.alg == algorithm.name()
-            && jsonwebtoken::crypto::verify(token.signature, token.message.as_bytes(), key, algorithm.jwt())
-                .is_ok_and(|is_right| is_right);
-        if !is_right {
+        if header.alg != algorithm.name() {
             return Err(TokenError::Signature);
         }
-        let claims: AccessClaims = serde_json::from_slice(&decode(token.payload)?)
-            .map_err(|_| TokenError::Form("its claims are not an access token's"))?;
-        claims.check(expected, now)?;
-        Ok(claims)
+        Ok(Named { token, algorithm: *algorithm, key })
+    }
+}
+
+impl Parsed {
+    /// As [`VerificationKeys::verify`], but the signature of a token that was right is not computed again: clients send
+    /// the same one many times. Everything else about it is looked at each time.
+    fn verify(&self, token: &str, expected: &Expected, now: Timestamp) -> Result<AccessClaims, TokenError> {
+        let named = self.keys.named(token)?;
+        let mut digest: TokenDigest = [0; SHA256_OUTPUT_LEN];
+        digest.copy_from_slice(digest::digest(&SHA256, token.as_bytes()).as_ref());
+        if !self.signed().contains(&digest) {
+            if !named.is_signed() {
+                return Err(TokenError::Signature);
+            }
+            let mut signed = self.signed();
+            if signed.len() >= REMEMBERED_MAX {
+                signed.clear();
+            }
+            signed.insert(digest);
+        }
+        named.claims(expected, now)
+    }
+
+    fn signed(&self) -> MutexGuard<'_, HashSet<TokenDigest>> {
+        self.signed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -283,15 +342,14 @@ impl Verifier {
         }
     }
 
-    fn keys(&self, source: SecretText) -> Result<Arc<VerificationKeys>> {
+    fn keys(&self, source: SecretText) -> Result<Parsed> {
         let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(parsed) = parsed.as_ref().filter(|parsed| Arc::ptr_eq(&parsed.source, &source)) {
-            return Ok(parsed.keys.clone());
+            return Ok(parsed.clone());
         }
         let jwks: Jwks = serde_json::from_str(source.expose())
             .map_err(|error| Error::internal("read verification keys", error))?;
         let keys = Arc::new(VerificationKeys::new(&jwks)?);
-        *parsed = Some(Parsed { source, keys: keys.clone() });
-        Ok(keys)
+        Ok(parsed.insert(Parsed { source, keys, signed: Arc::default() }).clone())
     }
 }
