@@ -71,6 +71,9 @@ impl App {
         let idp_mode = env.or("AUTH_IDP_MODE", "internal");
         let (publishing, policy) = (Publishing::read(&mut env), Policy::read(&mut env));
         let (oidc, captcha) = (OidcConfig::read(&mut env), CaptchaConfig::read(&mut env));
+        if idp_mode == Some(IdpMode::Oidc) && oidc.as_ref().is_some_and(|oidc| oidc.providers.is_empty()) {
+            env.fault("AUTH_OIDC_PROVIDERS: must name a provider where AUTH_IDP_MODE is oidc");
+        }
         let (config, (signing_secret, pepper_secret), idp_mode, publishing, policy, oidc, captcha) = env
             .finish(|| {
                 let secrets = (signing_secret?, pepper_secret?);

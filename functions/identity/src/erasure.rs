@@ -10,7 +10,7 @@ use store::{Actor, Change, Entity, Key, Query, Store, Stored};
 use crate::{
     login_event::{KnownDevice, LoginEvent},
     membership::Membership,
-    oidc::link::Link,
+    oidc::{grant::Grant, link::Link},
     service_account::ServiceAccount,
     session::Session,
     tenant::Tenant,
@@ -91,6 +91,7 @@ impl<'a> Erasure<'a> {
         }
         let user_id = self.user.id;
         self.forget(Session::of_user(user_id)).await?;
+        self.forget(Grant::of_user(user_id)).await?;
         self.forget(LoginEvent::of_user(user_id)).await?;
         self.forget(Link::of_user(user_id)).await?;
         self.forget(KnownDevice::of_user(user_id)).await

@@ -4,16 +4,30 @@
 pub mod attempt;
 pub mod config;
 pub mod discovery;
+pub(crate) mod grant;
 pub mod id_token;
 pub mod link;
 pub mod provider;
+pub(crate) mod renewal;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kernel::{Error, Result};
 use platform::{outbound::Outbound, secrets::Secrets};
 
 use self::{config::OidcConfig, provider::Provider};
+
+/// How long everything that a provider is asked for one request may take together. The function itself has 10 s.
+const PATIENCE: Duration = Duration::from_secs(7);
+
+/// What a provider answers, if it does in time.
+///
+/// # Errors
+/// Those of the work, or [`Error::Unavailable`].
+pub(crate) async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let answer = tokio::time::timeout(PATIENCE, work).await;
+    answer.unwrap_or_else(|_| Err(Error::unavailable("an OpenID provider", "no answer in time")))
+}
 
 /// The providers. Cheap to clone.
 #[derive(Clone, Debug)]

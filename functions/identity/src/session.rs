@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use kernel::{
     Timestamp,
+    claims::ACCESS_TOKEN_LIFETIME,
     id::{SessionId, TenantId, UserId},
 };
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,9 @@ pub struct Session {
     pub mode: SessionKind,
     /// The account's [`User::sessions_valid_from`] that it was begun under: under a later one it is over.
     pub valid_from: Timestamp,
+    /// Until when the provider it began at vouches for it: no access token outlives that. `None` of a login by password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vouched_until: Option<Timestamp>,
     /// Where the login came from.
     pub ip: Option<IpAddr>,
     /// What the client called itself.
@@ -64,6 +68,12 @@ impl Session {
     /// Its id.
     pub fn id(&self) -> SessionId {
         self.family.id
+    }
+
+    /// When the access token ends that its last rotation gave out.
+    pub fn access_until(&self) -> Timestamp {
+        let until = Timestamp::from_seconds(self.family.rotated_at.seconds()) + ACCESS_TOKEN_LIFETIME;
+        self.vouched_until.map_or(until, |vouched| until.min(vouched))
     }
 
     /// Whether its refresh token can still be used.
@@ -144,6 +154,7 @@ mod tests {
             tenant_id,
             mode: SessionKind::Token,
             valid_from,
+            vouched_until: None,
             ip: None,
             user_agent: String::new(),
         };

@@ -6,7 +6,7 @@ use axum::{
 };
 use kernel::{
     Error, Result, Role, Timestamp,
-    claims::{ACCESS_TOKEN_LIFETIME, AccessClaims, Holder},
+    claims::{AccessClaims, Holder},
     id::TenantId,
 };
 use platform::{auth, cookie, edge::AUDIENCE};
@@ -57,7 +57,6 @@ pub(crate) async fn answer(
     let claims = claims(app, session, role, refresh_token);
     let (access_token, kid) = signers.sign(&session.family.signing_kid, &claims)?;
     let refresh_token = refresh_token.text().expose().clone();
-    let lifetime = ACCESS_TOKEN_LIFETIME.as_secs();
     let (view, cookies) = match session.mode {
         SessionKind::Token => {
             (tokens(session, kid, Some(access_token), Some(refresh_token), None), Vec::new())
@@ -65,7 +64,7 @@ pub(crate) async fn answer(
         SessionKind::Cookie => {
             let csrf = auth::csrf_token(&app.edge, session.id());
             let cookies = vec![
-                cookie::set(cookie::ACCESS, &access_token, lifetime),
+                cookie::set(cookie::ACCESS, &access_token, lifetime(session)),
                 cookie::set(cookie::REFRESH, &refresh_token, TOKEN_LIFETIME.as_secs()),
             ];
             (tokens(session, kid, None, None, Some(csrf)), cookies)
@@ -95,9 +94,14 @@ fn tokens(
             SessionKind::Token => "Bearer",
             SessionKind::Cookie => "Cookie",
         },
-        expires_in: ACCESS_TOKEN_LIFETIME.as_secs(),
+        expires_in: lifetime(session),
         kid: kid.to_owned(),
     }
+}
+
+/// Seconds that the access token lives.
+fn lifetime(session: &Session) -> u64 {
+    session.access_until().since(Timestamp::from_seconds(session.family.rotated_at.seconds())).as_secs()
 }
 
 /// The claims follow from the session alone, so that a replayed refresh is answered with the same token.
@@ -108,7 +112,7 @@ fn claims(app: &App, session: &Session, role: Role, refresh_token: &RefreshToken
         aud: AUDIENCE.to_owned(),
         jti: refresh_token.access_token_id(issued_at),
         iat: issued_at.seconds(),
-        exp: (Timestamp::from_seconds(issued_at.seconds()) + ACCESS_TOKEN_LIFETIME).seconds(),
+        exp: session.access_until().seconds(),
         holder: Holder::User(session.user_id, session.id()),
         tid: session.tenant_id,
         role,

@@ -34,7 +34,7 @@ impl Store {
         for _ in 0..TRIES {
             let old: Option<Stored<T>> = self.get_consistent(key).await?;
             let next = decide(old.as_ref().map(|old| &old.value))?;
-            if self.put_ephemeral(&next, old.as_ref()).await?.is_some() {
+            if self.put_ephemeral(next, old.as_ref()).await?.is_some() {
                 return Ok(());
             }
         }
@@ -42,18 +42,22 @@ impl Store {
     }
 
     /// Writes an ephemeral entity if it is still as it was read (`None`: absent or expired).
-    /// Answers the new revision, or `None` when somebody else was faster.
+    /// Answers it as it is stored now, or `None` when somebody else was faster.
     ///
     /// # Errors
     /// [`Error::Internal`] for an entity of another table: those are written by [`Change`](crate::Change).
-    pub async fn put_ephemeral<T: Entity>(&self, entity: &T, old: Option<&Stored<T>>) -> Result<Option<u64>> {
+    pub async fn put_ephemeral<T: Entity>(
+        &self,
+        entity: T,
+        old: Option<&Stored<T>>,
+    ) -> Result<Option<Stored<T>>> {
         let table = self.ephemeral_table::<T>()?;
         let rev = old.map_or(1, |old| old.rev + 1);
         let request = self
             .client
             .put_item()
             .table_name(table)
-            .set_item(Some(entity::encode(entity, rev)?))
+            .set_item(Some(entity::encode(&entity, rev)?))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let request = match old {
             Some(old) => request
@@ -64,7 +68,7 @@ impl Store {
         match request.send().await {
             Ok(answer) => {
                 self.meter().write(answer.consumed_capacity());
-                Ok(Some(rev))
+                Ok(Some(Stored { value: entity, rev }))
             }
             Err(error)
                 if error

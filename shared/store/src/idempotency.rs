@@ -11,7 +11,7 @@ use std::{
 use kernel::{Error, Result, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Entity, Key, SealingKey, Store, Table, ephemeral};
+use crate::{Entity, Key, SealingKey, Store, Stored, Table, ephemeral};
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_hours(24);
@@ -66,21 +66,18 @@ impl Entity for Record {
 
 /// The right to carry out the request with this key.
 #[derive(Clone, Debug)]
-pub struct Claim {
-    record: Record,
-    rev: u64,
-}
+pub struct Claim(Stored<Record>);
 
 impl Claim {
     pub(crate) fn rev(&self) -> u64 {
-        self.rev
+        self.0.rev
     }
 
     /// The record with its answer.
     pub(crate) fn answered(&self, reply: &Reply, key: &SealingKey) -> Result<Record> {
         let plain = serde_json::to_vec(reply).map_err(|error| Error::internal("record an answer", error))?;
-        let sealed = key.seal(plain, &place(&self.record.scope))?;
-        Ok(Record { reply: Some(sealed), ..self.record.clone() })
+        let sealed = key.seal(plain, &place(&self.0.scope))?;
+        Ok(Record { reply: Some(sealed), ..self.0.value.clone() })
     }
 }
 
@@ -161,13 +158,14 @@ impl Store {
             reply: None,
         };
         // A record that TTL has not removed yet is taken over like an abandoned claim.
-        let rev = self.put_ephemeral(&record, old.as_ref()).await?;
-        rev.map(|rev| Begun::Claimed(Claim { record, rev }))
+        let claimed = self.put_ephemeral(record, old.as_ref()).await?;
+        claimed
+            .map(|record| Begun::Claimed(Claim(record)))
             .ok_or(Error::InProgress { retry_after: ASK_AGAIN })
     }
 
     /// Gives a claim back whose request ended without a recorded answer, so that it can be sent again at once.
     pub async fn release(&self, claim: Claim) -> Result<()> {
-        self.delete_ephemeral(&crate::Stored { value: claim.record, rev: claim.rev }).await
+        self.delete_ephemeral(&claim.0).await
     }
 }

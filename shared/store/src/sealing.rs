@@ -35,7 +35,10 @@ impl SealingKey {
     }
 
     /// Seals bytes for a place: base64url of nonce, ciphertext, tag.
-    pub(crate) fn seal(&self, mut plain: Vec<u8>, place: &str) -> Result<String> {
+    ///
+    /// # Errors
+    /// [`Error::Internal`] beyond 64 GiB.
+    pub fn seal(&self, mut plain: Vec<u8>, place: &str) -> Result<String> {
         let nonce: [u8; NONCE_LEN] = random();
         self.0
             .seal_in_place_append_tag(
@@ -48,7 +51,7 @@ impl SealingKey {
     }
 
     /// Opens what was sealed for the same place; `None` when it was not, or was altered.
-    pub(crate) fn open(&self, sealed: &str, place: &str) -> Option<Vec<u8>> {
+    pub fn open(&self, sealed: &str, place: &str) -> Option<Vec<u8>> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;

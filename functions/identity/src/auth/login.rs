@@ -1,7 +1,7 @@
 //! `POST /auth/login`
 
 use axum::{extract::State, response::Response};
-use kernel::{Error, Role, id::TenantId, principal::Scopes};
+use kernel::{Error, Role, Timestamp, id::TenantId, principal::Scopes};
 use platform::{Guarded, Json, Result, http::RequestInfo, ids};
 use store::{Actor, Change, Store, Stored};
 
@@ -13,6 +13,10 @@ use crate::{
     hashing::Accepted,
     login_event::{LoginEvent, Outcome},
     membership::Membership,
+    oidc::{
+        grant::{Grant, Owner, Tokens},
+        provider::Provider,
+    },
     password::PresentedPassword,
     refresh::Family,
     session::{Session, SessionKind},
@@ -84,7 +88,7 @@ pub(crate) async fn login(
             return Err(refusal.into());
         }
     };
-    begin(&app, &visitor.info, user, accepted, &attempt, place).await
+    begin(&app, &visitor.info, user, Origin::Password(accepted), &attempt, place).await
 }
 
 /// Where a session acts.
@@ -110,12 +114,20 @@ impl Place {
     }
 }
 
+/// How somebody has shown who they are.
+pub(super) enum Origin<'a> {
+    /// By their password.
+    Password(Accepted),
+    /// By a provider, which has given these tokens and vouches until then.
+    Provider(&'a Provider, Tokens, Timestamp),
+}
+
 /// Writes the session, the login and the device, and answers with the tokens.
 pub(super) async fn begin(
     app: &App,
     info: &RequestInfo,
     user: &Stored<User>,
-    accepted: Accepted,
+    origin: Origin<'_>,
     attempt: &Attempt,
     place: Place,
 ) -> Result<Response> {
@@ -125,12 +137,21 @@ pub(super) async fn begin(
     let id = ids::new(now);
     let kid = signers.kid_for(id)?;
     let (token, family) = Family::begin(id, ids::random(), &*app.refresh_keys.latest().await?, kid, now);
+    let owner = Owner { session_id: id, user_id: user.id };
+    let (rehashed, grant) = match origin {
+        Origin::Password(accepted) => (accepted.rehashed, None),
+        Origin::Provider(provider, tokens, until) => {
+            let keys = app.roots.latest().await?;
+            (None, Some(Grant::seal(owner, provider, &tokens, until, &keys, now)?))
+        }
+    };
     let session = Session {
         family,
         user_id: user.id,
         tenant_id: place.membership.tenant_id,
         mode: place.kind,
         valid_from: user.sessions_valid_from,
+        vouched_until: grant.as_ref().map(|grant| grant.until),
         ip: info.ip,
         user_agent: info.user_agent.to_string(),
     };
@@ -140,7 +161,10 @@ pub(super) async fn begin(
         .put(&attempt.device(user))
         // Neither may be taken away while the token is made.
         .require(&place.membership);
-    change = match accepted.rehashed {
+    if let Some(grant) = &grant {
+        change = change.put(grant);
+    }
+    change = match rehashed {
         Some(password) => change.replace(user, &User { password, ..user.value.clone() }),
         None => change.require(user),
     };

@@ -2,28 +2,30 @@
 
 use axum::{
     extract::{RawQuery, State},
-    http::{HeaderMap, header},
-    response::Response,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
 };
 use kernel::{Error, Timestamp};
 use platform::{Path, Result, Visitor, cookie, ids};
 use store::{Change, Stored};
 
 use super::{
-    login::{self, Place},
+    login::{self, Origin, Place},
     oidc_login::redirect_uri,
     register::{create_with_tenant, new_user},
 };
 use crate::{
     App, attempts,
     email::Email,
-    hashing::Accepted,
     oidc::{
         attempt::{self, Attempt, COOKIE, Seed},
+        grant::Tokens,
         id_token::IdClaims,
+        in_time,
         link::{self, Decision, Link},
         provider::{Provider, refuse},
     },
+    session::SessionKind,
     tokens::TokensView,
     user::{self, User},
 };
@@ -44,6 +46,7 @@ use crate::{
     ),
     responses(
         (status = 200, description = "The session's tokens.", body = TokensView),
+        (status = 303, description = "The session is in cookies, and the provider's configuration says where it is used.", headers(("Location" = String), ("Set-Cookie" = String))),
         (status = 401, description = "The login is not valid, or no longer, or the provider refused it."),
         (status = 403, description = "The account is suspended, or the provider does not vouch for an e-mail address."),
         (status = 404, description = "There is no such provider, or only passwords are used here."),
@@ -62,18 +65,34 @@ pub(crate) async fn oidc_callback(
     let answer = Returned::read(query.as_deref().unwrap_or_default())?;
     let now = visitor.info.now;
     let (seed, attempt) = resume(&app, &headers, provider, &answer, now).await?;
-    if !provider.is_own(answer.issuer.as_deref(), now).await? {
-        return Err(refuse("the answer is of another provider").into());
-    }
-    let code = answer.code.ok_or_else(|| refuse(format!("no code: {}", answer.error)))?;
-    let claims = provider.redeem(&code, &seed, &redirect_uri(&app, &name), now).await?;
-    let user = account(&app, &visitor, provider, &claims).await?;
+    let redirect = redirect_uri(&app, &name);
+    let redeemed = in_time(async {
+        if !provider.is_own(answer.issuer.as_deref(), now).await? {
+            return Err(refuse("the answer is of another provider"));
+        }
+        let code = answer.code.ok_or_else(|| refuse(format!("no code: {}", answer.error)))?;
+        provider.redeem(&code, &seed, &redirect, now).await
+    });
+    let redeemed = redeemed.await?;
+    let user = account(&app, &visitor, provider, &redeemed.claims).await?;
     let place = Place::find(app.edge.store(), &user, None, Some(attempt.session)).await?;
     let device = attempts::Attempt::new(&app.edge, &user.email, &visitor.info);
-    let accepted = Accepted { rehashed: None };
-    let mut response = login::begin(&app, &visitor.info, &user, accepted, &device, place).await?;
+    let until = redeemed.claims.until();
+    let origin = Origin::Provider(provider, Tokens::of(redeemed, seed.nonce), until);
+    let session = login::begin(&app, &visitor.info, &user, origin, &device, place).await?;
+    let mut response = landed(session, provider, attempt.session);
     response.headers_mut().append(header::SET_COOKIE, cookie::remove(COOKIE));
     Ok(response)
+}
+
+/// Sends a browser that has its session in cookies on to where it uses it.
+fn landed(session: Response, provider: &Provider, kind: SessionKind) -> Response {
+    let (SessionKind::Cookie, Some(landing)) = (kind, provider.landing()) else { return session };
+    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, landing)]).into_response();
+    for cookie in session.headers().get_all(header::SET_COOKIE) {
+        response.headers_mut().append(header::SET_COOKIE, cookie.clone());
+    }
+    response
 }
 
 /// What the browser brings back (RFC 6749 §4.1.2). Providers add parameters of their own.
@@ -127,9 +146,9 @@ async fn resume(
     let attempt: Option<Stored<Attempt>> = store.get_consistent(&Attempt::key_of(&seed.state)).await?;
     let attempt = attempt.ok_or_else(|| refuse("no such attempt"))?;
     let used = attempt.used(now).ok_or_else(|| refuse("the attempt was used, or is over"))?;
-    let written = store.put_ephemeral(&used, Some(&attempt)).await?;
-    written.ok_or_else(|| refuse("the attempt was used at the same moment"))?;
-    Ok((seed, used))
+    let written = store.put_ephemeral(used, Some(&attempt)).await?;
+    let used = written.ok_or_else(|| refuse("the attempt was used at the same moment"))?;
+    Ok((seed, used.value))
 }
 
 /// The account of somebody who has shown who they are at a provider; linked, or made, if it was not.

@@ -10,7 +10,10 @@ use platform::{Path, Query, Result, Visitor, cookie, ids};
 
 use crate::{
     App,
-    oidc::attempt::{Attempt, COOKIE, LIFETIME, Seed},
+    oidc::{
+        attempt::{Attempt, COOKIE, LIFETIME, Seed},
+        in_time,
+    },
     session::SessionKind,
 };
 
@@ -46,14 +49,14 @@ pub(crate) async fn oidc_login(
     let provider = app.require_oidc()?.provider(&name)?;
     let now = visitor.info.now;
     let seed = Seed::new(ids::random(), provider.name(), &*app.roots.latest().await?);
-    let url = provider.authorization_url(&seed, &redirect_uri(&app, &name), now).await?;
+    let url = in_time(provider.authorization_url(&seed, &redirect_uri(&app, &name), now)).await?;
     let attempt = Attempt {
         state: seed.state.clone(),
         session: input.session.unwrap_or(SessionKind::Token),
         expires_at: now + LIFETIME,
         is_used: false,
     };
-    let written = app.edge.store().put_ephemeral(&attempt, None).await?;
+    let written = app.edge.store().put_ephemeral(attempt, None).await?;
     written.ok_or_else(|| Error::internal("begin a login", "its state exists"))?;
     let location = header::HeaderValue::from_str(&url)
         .map_err(|error| Error::unavailable("an OpenID provider", error))?;

@@ -7,6 +7,7 @@ use store::{Change, Stored};
 
 use crate::{
     App,
+    oidc::renewal,
     refresh::{self, Decision, RefreshToken},
     session::{self, Session},
     tokens::{self, TokensView},
@@ -30,7 +31,8 @@ const TRIES: u32 = 5;
 /// Exchanges a refresh token for new tokens.
 ///
 /// The old token is used up. Presented again within 10 seconds it gets the same answer; later, or when it is older
-/// than that, somebody has a copy: the session ends.
+/// than that, somebody has a copy: the session ends. A session that began at a provider is renewed there first, and ends
+/// when the provider does not vouch for it any more.
 #[utoipa::path(
     post, path = "/api/v1/auth/refresh", tag = "auth", request_body = Refresh,
     responses(
@@ -80,7 +82,8 @@ async fn exchange(app: &App, visitor: &Visitor, presented: &RefreshToken) -> Res
     let keys = app.refresh_keys.knowing(Some(&session.family.hash_kid)).await?;
     match refresh::rotate(&session.family, presented, &keys, kid, now) {
         Decision::Rotate { successor, next } => {
-            let next = Session { family: *next, ..session.value.clone() };
+            let vouched_until = renewal::vouched_until(app, &visitor.actor, &session).await?;
+            let next = Session { family: *next, vouched_until, ..session.value.clone() };
             let change = Change::new("session.refresh", "session", session.id())
                 .in_tenant(session.tenant_id)
                 .replace_or(&session, &next, lost_race())

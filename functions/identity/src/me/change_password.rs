@@ -48,7 +48,7 @@ pub(crate) async fn change_password(
     let user = account(&app, &allowed).await?;
     password::check_policy(&input.new_password, &user.email, &user.username)
         .map_err(|fault| Error::invalid("/new_password", fault))?;
-    confirm(&app, &allowed, &user, input.current_password).await?;
+    confirm(&app, &allowed, &user, Some(input.current_password)).await?;
     let password = app.hasher.hash(input.new_password).await?;
     // Hashing takes its time: access tokens made meanwhile are refused too.
     let now = app.edge.clock().now();

@@ -1,24 +1,45 @@
-//! The password, asked for once more before what a stolen access token must not be able to do.
+//! The password, asked for once more before what a stolen access token must not be able to do. Whoever logs in at a
+//! provider may have none: to them a login that was a moment ago is asked for.
+
+use std::time::Duration;
 
 use kernel::{Error, Result};
 use platform::Allowed;
 use store::{Change, Stored};
 
 use crate::{
-    App, attempts::Attempt, auth::login, login_event::Outcome, password::PresentedPassword, user::User,
+    App, attempts::Attempt, auth::login, login_event::Outcome, password::PresentedPassword, session::Session,
+    user::User,
 };
 
-/// Requires the account's password. A wrong one counts like a failed login: whoever holds a token may not guess
+/// How long ago somebody may have logged in at their provider.
+const RECENT: Duration = Duration::from_mins(5);
+
+async fn require_recent_login<P>(app: &App, allowed: &Allowed<P>) -> Result<()> {
+    let session: Option<Stored<Session>> = match allowed.principal().session_id {
+        Some(id) => app.edge.store().get_consistent(&Session::key_of(id)).await?,
+        None => None,
+    };
+    let is_recent = session.is_some_and(|session| {
+        session.vouched_until.is_some() && allowed.info.now.since(session.family.created_at) < RECENT
+    });
+    let fault =
+        "is required; whoever logs in at a provider may log in there again and leave it out for five minutes";
+    if is_recent { Ok(()) } else { Err(Error::invalid("/password", fault)) }
+}
+
+/// Requires the account's password, or a login at a provider a moment ago. A wrong one counts like a failed login: whoever holds a token may not guess
 /// here what they may not guess there.
 ///
 /// # Errors
-/// [`Error::Forbidden`] when it is wrong, [`Error::TooManyRequests`] while the caller's network is locked out.
+/// [`Error::Forbidden`] when it is wrong, [`Error::Invalid`] when it is missing, [`Error::TooManyRequests`] while the caller's network is locked out.
 pub(super) async fn confirm<P>(
     app: &App,
     allowed: &Allowed<P>,
     user: &Stored<User>,
-    password: PresentedPassword,
+    password: Option<PresentedPassword>,
 ) -> Result<()> {
+    let Some(password) = password else { return require_recent_login(app, allowed).await };
     let store = app.edge.store();
     let attempt = Attempt::new(&app.edge, &user.email, &allowed.info);
     attempt.admit(store).await?;

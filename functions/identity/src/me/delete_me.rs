@@ -15,15 +15,15 @@ kernel::input! {
     #[derive(Debug, utoipa::ToSchema)]
     #[schema(example = json!({"password": "correct horse battery"}))]
     pub(crate) struct DeleteMe {
-        /// The account's password.
-        #[schema(value_type = String, format = Password)]
-        password: PresentedPassword,
+        /// The account's password. Whoever has logged in at a provider in the last five minutes may leave it out.
+        #[schema(value_type = Option<String>, format = Password)]
+        password: Option<PresentedPassword>,
     }
 }
 
 /// Erases one's own account.
 ///
-/// It takes the password, because nothing brings the account back and an access token can be stolen. With the account
+/// It takes the password, or a login at a provider a moment ago, because nothing brings the account back and an access token can be stolen. With the account
 /// go its sessions, its login history, its personal tenant, and every tenant of which it is the only member; it leaves
 /// the others. E-mail address and username are free again.
 #[utoipa::path(

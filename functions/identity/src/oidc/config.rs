@@ -33,9 +33,13 @@ pub struct ProviderConfig {
     pub issuer: String,
     /// Who we are there.
     pub client_id: String,
-    /// What we ask for: `openid email profile` unless told.
+    /// What we ask for: `openid email profile` unless told. Many providers give a refresh token, and so a session of more
+    /// than half an hour, only for `offline_access`.
     #[serde(default = "usual_scopes")]
     pub scopes: Vec<String>,
+    /// Where a browser goes with the cookies of its new session. Without it the answer is the session itself.
+    #[serde(default)]
+    pub landing: Option<String>,
 }
 
 fn usual_scopes() -> Vec<String> {
@@ -47,6 +51,11 @@ fn usual_scopes() -> Vec<String> {
 pub struct Providers(Vec<ProviderConfig>);
 
 impl Providers {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Each of them.
     pub fn into_list(self) -> Vec<ProviderConfig> {
         self.0
@@ -57,8 +66,9 @@ impl FromStr for Providers {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let providers: Vec<ProviderConfig> = serde_json::from_str(text)
-            .map_err(|error| format!("must be a JSON list of name, issuer, client_id and scopes: {error}"))?;
+        let providers: Vec<ProviderConfig> = serde_json::from_str(text).map_err(|error| {
+            format!("must be a JSON list of name, issuer, client_id, scopes and landing: {error}")
+        })?;
         let mut faults = Vec::new();
         for (index, provider) in providers.iter().enumerate() {
             let others = &providers[..index];
@@ -80,6 +90,7 @@ impl ProviderConfig {
             (is_repeated, "name stands more than once"),
             (!is_safe(&self.issuer) || self.issuer.contains(['?', '#']), "issuer must be an https URL"),
             (self.client_id.is_empty(), "client_id must not be empty"),
+            (!self.landing.as_deref().is_none_or(is_safe), "landing must be an https URL"),
             (!self.scopes.iter().all(is_scope), "scopes must be visible ASCII"),
             (!self.scopes.iter().any(|scope| scope == "openid"), "scopes must have openid among them"),
         ];
@@ -107,6 +118,7 @@ mod tests {
             (&format!("[{}]", right.replace("https://id", "http://127.0.0.1@id")), "https"),
             (&format!("[{}]", right.replace("/a", "/a?b=c")), "https"),
             (&format!("[{}]", right.replace("us", "")), "client_id"),
+            (&format!("[{}]", right.replace("\"us\"", "\"us\", \"landing\": \"/app\"")), "landing"),
             (&format!("[{}]", right.replace("\"us\"", "\"us\", \"secret\": \"x\"")), "unknown field"),
             (&format!("[{}]", right.replace("\"us\"", "\"us\", \"scopes\": [\"email\"]")), "openid"),
         ] {

@@ -18,6 +18,8 @@ pub struct Metadata {
     response_types_supported: Option<Vec<String>>,
     #[serde(default)]
     code_challenge_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// Whether its answers name it (RFC 9207 §3).
     #[serde(default)]
     pub authorization_response_iss_parameter_supported: bool,
@@ -75,6 +77,15 @@ impl Metadata {
             return Err(DiscoveryError::Unsupported("PKCE with S256"));
         }
         Ok(metadata)
+    }
+
+    /// Whether the client's secret goes into the form (`client_secret_post`) and not into the header: where the provider
+    /// says that it takes the one and not the other (§3: what is left out is `client_secret_basic`).
+    pub fn takes_secret_in_form(&self) -> bool {
+        self.token_endpoint_auth_methods_supported.as_ref().is_some_and(|methods| {
+            let takes = |method: &str| methods.iter().any(|known| known == method);
+            takes("client_secret_post") && !takes("client_secret_basic")
+        })
     }
 }
 

@@ -6,7 +6,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 use kernel::{Timestamp, claims::CLOCK_SKEW};
 use ring::digest::{self, SHA256, SHA512};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::audience::Audience;
 
@@ -28,7 +29,7 @@ pub struct IdClaims {
     /// E-mail address.
     pub email: Option<String>,
     /// Whether the provider has seen that the address is theirs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     pub email_verified: bool,
     /// What they call themselves.
     pub preferred_username: Option<String>,
@@ -41,8 +42,10 @@ pub struct Expected<'a> {
     pub issuer: &'a str,
     /// Us.
     pub client_id: &'a str,
-    /// This login.
+    /// The login it is for.
     pub nonce: &'a str,
+    /// Whom a renewed one is about: who the first one was. It may leave the nonce out (§12.2).
+    pub renewed_for: Option<&'a str>,
     /// The access token that came with it.
     pub access_token: &'a str,
     /// The algorithm of the key that verified it.
@@ -64,6 +67,9 @@ pub enum Refusal {
     /// `sub` is empty or longer than 255 characters (§2).
     #[error("the ID token's sub has no usable length")]
     Subject,
+    /// `sub` of a renewed one is another.
+    #[error("the ID token is about somebody else")]
+    Person,
     /// `exp` is past, or it is older than [`AGE_MAX`].
     #[error("the ID token has expired")]
     Expired,
@@ -87,6 +93,11 @@ impl IdClaims {
         let is_old = self.exp <= now.seconds() || self.iat <= (now - AGE_MAX).seconds();
         let other_party = self.azp.as_deref().is_some_and(|azp| azp != expected.client_id);
         let at_hash = left_half(expected.algorithm, expected.access_token);
+        let other_person = expected.renewed_for.is_some_and(|subject| subject != self.sub);
+        let other_login = match &self.nonce {
+            Some(nonce) => nonce != expected.nonce,
+            None => expected.renewed_for.is_none(),
+        };
         let other_token = self.at_hash.as_ref().is_some_and(|hash| *hash != at_hash);
         let broken = [
             (self.iss != expected.issuer, Refusal::Issuer),
@@ -95,11 +106,23 @@ impl IdClaims {
             (!(1..=255).contains(&self.sub.len()), Refusal::Subject),
             (is_old, Refusal::Expired),
             (self.iat > (now + CLOCK_SKEW).seconds(), Refusal::Future),
-            (self.nonce.as_deref() != Some(expected.nonce), Refusal::Nonce),
+            (other_person, Refusal::Person),
+            (other_login, Refusal::Nonce),
             (other_token, Refusal::AccessToken),
         ];
         broken.into_iter().find(|(is_broken, _)| *is_broken).map_or(Ok(()), |(_, refusal)| Err(refusal))
     }
+
+    /// When it ends: by its own word, and after [`AGE_MAX`] at the latest.
+    pub fn until(&self) -> Timestamp {
+        Timestamp::from_seconds(self.exp).min(Timestamp::from_seconds(self.iat) + AGE_MAX)
+    }
+}
+
+/// `true`, or the same as text, as some providers write it. Everything else is no.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value == Value::Bool(true) || value == "true")
 }
 
 /// `at_hash` (§3.1.3.6): the left half of the token's digest, with the digest of the signature's algorithm, which for
@@ -115,7 +138,7 @@ fn left_half(algorithm: Algorithm, token: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -127,6 +150,7 @@ mod tests {
             issuer: "https://id.example.com",
             client_id: "us",
             nonce: "n",
+            renewed_for: None,
             access_token: "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y",
             algorithm: Algorithm::RS256,
         };
@@ -154,14 +178,51 @@ mod tests {
             ("times that overflow", json!({"exp": i64::MAX, "iat": i64::MIN}), Err(Refusal::Expired)),
         ];
         for (case, changes, outcome) in cases {
-            let mut claims = json!({
-                "iss": "https://id.example.com", "sub": "s", "aud": "us", "exp": NOW + 3600, "iat": NOW, "nonce": "n"
-            });
-            for (name, value) in changes.as_object().unwrap() {
-                claims[name] = value.clone();
-            }
-            let claims: IdClaims = serde_json::from_value(claims).unwrap();
+            let claims = claims(&changes);
             assert_eq!(claims.check(&expected, Timestamp::from_seconds(NOW)), outcome, "{case}");
         }
+        let renewed = Expected { renewed_for: Some("s"), ..expected };
+        for (case, nonce, sub, outcome) in [
+            ("the same nonce", json!("n"), "s", Ok(())),
+            ("no nonce", json!(null), "s", Ok(())),
+            ("another nonce", json!("m"), "s", Err(Refusal::Nonce)),
+            ("somebody else", json!("n"), "t", Err(Refusal::Person)),
+        ] {
+            let claims = claims(&json!({"nonce": nonce, "sub": sub}));
+            assert_eq!(claims.check(&renewed, Timestamp::from_seconds(NOW)), outcome, "renewed: {case}");
+        }
+    }
+
+    fn claims(changes: &Value) -> IdClaims {
+        let mut claims = json!({
+            "iss": "https://id.example.com", "sub": "s", "aud": "us", "exp": NOW + 3600, "iat": NOW, "nonce": "n"
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        serde_json::from_value(claims).unwrap()
+    }
+
+    #[test]
+    fn it_ends_by_its_own_word_and_after_half_an_hour() {
+        for (exp, until) in [(NOW + 300, NOW + 300), (NOW + 3600, NOW + 1800), (i64::MAX, NOW + 1800)] {
+            assert_eq!(claims(&json!({"exp": exp})).until(), Timestamp::from_seconds(until));
+        }
+    }
+
+    #[test]
+    fn an_address_is_verified_only_when_it_says_so() {
+        for (value, is_verified) in [
+            (json!(true), true),
+            (json!("true"), true),
+            (json!(false), false),
+            (json!("false"), false),
+            (json!("yes"), false),
+            (json!(1), false),
+            (json!(null), false),
+        ] {
+            assert_eq!(claims(&json!({"email_verified": value})).email_verified, is_verified, "{value}");
+        }
+        assert!(!claims(&json!({})).email_verified);
     }
 }

@@ -83,7 +83,7 @@ pub fn decide(claims: &IdClaims, is_linked: bool, same_email: Option<&User>) -> 
         Some(user) if user.email_verified_at.is_some() => Ok(Decision::Adopt),
         Some(_) => Err(Error::conflict(
             "email_unverified",
-            "an account has this e-mail address and has not verified it; verify it there first",
+            "an account has this e-mail address and has not verified it; reset its password by mail, which verifies it, and come again",
         )),
     }
 }

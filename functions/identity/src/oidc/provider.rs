@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use axum::http::HeaderValue;
 use kernel::{Error, Result, Secret, Timestamp};
 use platform::{outbound::Outbound, secrets::Secrets};
 use serde::Deserialize;
@@ -42,15 +43,43 @@ struct Inner {
 #[derive(Clone, Debug)]
 struct KeySet {
     read_at: Timestamp,
+    /// When an unknown key last had them read again, whether or not that worked.
+    searched_at: Option<Timestamp>,
     keys: HashMap<String, PublicKey>,
 }
 
-/// What a code is exchanged for (RFC 6749 §5.1), as far as it matters here.
+/// What a code, or a refresh token, is exchanged for (RFC 6749 §5.1), as far as it matters here.
 #[derive(Deserialize)]
 struct Tokens {
     access_token: Secret<String>,
     id_token: Secret<String>,
     token_type: String,
+    #[serde(default)]
+    refresh_token: Option<Secret<String>>,
+}
+
+/// What a provider has vouched for.
+pub(crate) struct Redeemed {
+    /// The ID token's claims, checked.
+    pub(crate) claims: IdClaims,
+    /// The ID token itself.
+    pub(crate) id_token: Secret<String>,
+    /// What gets the next one, if the provider gives one.
+    pub(crate) refresh_token: Option<Secret<String>>,
+}
+
+/// What is known of the first login when it is renewed.
+pub(crate) struct Renewal<'a> {
+    pub(crate) refresh_token: &'a Secret<String>,
+    pub(crate) subject: &'a str,
+    pub(crate) nonce: &'a str,
+}
+
+/// How its token endpoint answers (RFC 6749 §5).
+enum Exchanged {
+    Tokens(Tokens),
+    /// It does not take the code, or the refresh token.
+    Refused,
 }
 
 impl Provider {
@@ -68,6 +97,11 @@ impl Provider {
     /// Who it is.
     pub fn issuer(&self) -> &str {
         &self.0.config.issuer
+    }
+
+    /// Where a browser goes with its new session.
+    pub(crate) fn landing(&self) -> Option<HeaderValue> {
+        self.0.config.landing.as_deref().and_then(|url| HeaderValue::from_str(url).ok())
     }
 
     /// Where a person logs in (RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID Connect Core 1.0 §3.1.2.1).
@@ -120,21 +154,47 @@ impl Provider {
         seed: &Seed,
         redirect: &str,
         now: Timestamp,
-    ) -> Result<IdClaims> {
-        let metadata = self.metadata(now).await?;
-        let config = &self.0.config;
-        let secret = self.client_secret().await?;
+    ) -> Result<Redeemed> {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code),
             ("redirect_uri", redirect),
             ("code_verifier", seed.verifier.expose()),
         ];
-        let client = Some((&*config.client_id, &secret));
-        let reply = self.0.outbound.post_form(WHAT, &metadata.token_endpoint, client, &form).await?;
+        match self.exchange(&form, now).await? {
+            Exchanged::Tokens(tokens) => self.verify(tokens, &seed.nonce, None, now).await,
+            Exchanged::Refused => Err(refuse("the provider refused the code")),
+        }
+    }
+
+    /// Gets the next ID token (OpenID Connect Core 1.0 §12); `None` when the provider has ended the login.
+    ///
+    /// # Errors
+    /// As [`redeem`](Self::redeem).
+    pub(crate) async fn renew(&self, login: &Renewal<'_>, now: Timestamp) -> Result<Option<Redeemed>> {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", login.refresh_token.expose())];
+        match self.exchange(&form, now).await? {
+            Exchanged::Tokens(tokens) => {
+                self.verify(tokens, login.nonce, Some(login.subject), now).await.map(Some)
+            }
+            Exchanged::Refused => Ok(None),
+        }
+    }
+
+    async fn exchange(&self, grant: &[(&str, &str)], now: Timestamp) -> Result<Exchanged> {
+        let metadata = self.metadata(now).await?;
+        let secret = self.client_secret().await?;
+        let client = (&*self.0.config.client_id, &secret);
+        let mut form = grant.to_vec();
+        let mut header = Some(client);
+        if metadata.takes_secret_in_form() {
+            form.extend([("client_id", client.0), ("client_secret", secret.expose())]);
+            header = None;
+        }
+        let reply = self.0.outbound.post_form(WHAT, &metadata.token_endpoint, header, &form).await?;
         match reply.status {
             200 => {}
-            400 => return Err(refuse("the provider refused the code")),
+            400 => return Ok(Exchanged::Refused),
             status => return Err(Error::unavailable(WHAT, format!("its token endpoint answered {status}"))),
         }
         let tokens: Tokens = serde_json::from_slice(&reply.body)
@@ -142,13 +202,19 @@ impl Provider {
             .map_err(|error| {
                 Error::unavailable(WHAT, format!("its tokens cannot be read: column {}", error.column()))
             })?;
+        Ok(Exchanged::Tokens(tokens))
+    }
+
+    async fn verify(
+        &self,
+        tokens: Tokens,
+        nonce: &str,
+        renewed_for: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Redeemed> {
         if !tokens.token_type.eq_ignore_ascii_case("bearer") {
             return Err(refuse("its access token is of another type"));
         }
-        self.verify(&tokens, &seed.nonce, now).await
-    }
-
-    async fn verify(&self, tokens: &Tokens, nonce: &str, now: Timestamp) -> Result<IdClaims> {
         let text = tokens.id_token.expose();
         let header = jsonwebtoken::decode_header(text).map_err(|error| refuse(error.to_string()))?;
         let is_typed = header.typ.as_deref().is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
@@ -162,26 +228,38 @@ impl Provider {
             issuer: self.issuer(),
             client_id: &self.0.config.client_id,
             nonce,
+            renewed_for,
             access_token: tokens.access_token.expose(),
             algorithm: key.algorithm(),
         };
         claims.check(&expected, now).map_err(|refusal| refuse(refusal.to_string()))?;
-        Ok(claims)
+        Ok(Redeemed { claims, id_token: tokens.id_token, refresh_token: tokens.refresh_token })
     }
 
     /// The key of that name, or the only one there is. An unknown name makes the keys be read again, once per cool-down.
     async fn key(&self, kid: Option<&str>, now: Timestamp) -> Result<Option<PublicKey>> {
         let mut known = self.0.keys.lock().await;
-        let found = known.as_ref().and_then(|set| set.find(kid).cloned());
-        let age = known.as_ref().map(|set| now.since(set.read_at));
-        let limit = if found.is_some() { FRESH } else { COOL_DOWN };
-        if age.is_some_and(|age| age < limit) {
+        let Some(set) = known.as_mut() else {
+            return Ok(known.insert(self.read_keys(now).await?).find(kid).cloned());
+        };
+        let found = set.find(kid).cloned();
+        if !set.is_due(found.is_some(), now) {
             return Ok(found);
         }
+        if found.is_none() {
+            set.searched_at = Some(now);
+        }
         match self.read_keys(now).await {
-            Ok(set) => Ok(known.insert(set).find(kid).cloned()),
-            // Keys that are known are good for longer than a provider's bad hour.
-            Err(error) => found.map(Some).ok_or(error),
+            Ok(read) => {
+                *set = KeySet { searched_at: set.searched_at, ..read };
+                Ok(set.find(kid).cloned())
+            }
+            // Keys that are known are good for longer than a provider's bad hour: they are asked for again a while later.
+            Err(_) if found.is_some() => {
+                set.read_at = now - FRESH + COOL_DOWN;
+                Ok(found)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -193,7 +271,7 @@ impl Provider {
             // What we cannot verify with, keys to encrypt with among them, is left out (RFC 7517 §5).
             Some((kid, PublicKey::read(jwk).ok()?))
         };
-        Ok(KeySet { read_at: now, keys: document.keys.iter().filter_map(named).collect() })
+        Ok(KeySet { read_at: now, searched_at: None, keys: document.keys.iter().filter_map(named).collect() })
     }
 
     async fn metadata(&self, now: Timestamp) -> Result<Metadata> {
@@ -242,6 +320,15 @@ impl KeySet {
             Some(kid) => self.keys.get(kid),
             None if self.keys.len() == 1 => self.keys.values().next(),
             None => None,
+        }
+    }
+
+    /// Whether they are read again: they are old, or a key is looked for that is not among them.
+    fn is_due(&self, is_found: bool, now: Timestamp) -> bool {
+        if is_found {
+            now.since(self.read_at) >= FRESH
+        } else {
+            self.searched_at.is_none_or(|searched_at| now.since(searched_at) >= COOL_DOWN)
         }
     }
 }

@@ -9,7 +9,7 @@ use platform::ids;
 use store::{Change, Entity, Index, Key, Query, Stored, Table};
 
 use super::Session;
-use crate::IDENTITY_TABLE;
+use crate::{IDENTITY_TABLE, oidc::grant::Grant};
 
 /// The sessions of an account.
 const BY_USER: Index = Index("gsi1");
@@ -50,5 +50,9 @@ pub(crate) fn end(change: Change, session: &Stored<Session>, now: Timestamp) -> 
     let at = now.max(session.family.rotated_at);
     let ended = Session { family: session.family.clone().revoked(at), ..session.value.clone() };
     let subject = Subject::Session(session.id());
+    let change = match session.vouched_until {
+        Some(_) => change.discard::<Grant>(Grant::key_of(session.id())),
+        None => change,
+    };
     change.in_tenant(session.tenant_id).replace(session, &ended).revoke(ids::new(at), subject, at)
 }

@@ -70,6 +70,8 @@ async fn passwords_open_nothing_where_only_providers_log_people_in() {
     let lab = Lab::new();
     let build = async |boot: Boot| {
         let vars = boot.vars.clone().with("AUTH_IDP_MODE", "oidc");
+        let provider = r#"[{"name": "acme", "issuer": "https://id.example.com", "client_id": "us"}]"#;
+        let vars = vars.with("AUTH_OIDC_PROVIDERS", provider);
         identity::function(Boot { vars, ..boot }).await
     };
     // The account is from before.

@@ -45,5 +45,6 @@ mod token;
 mod uploads;
 mod users;
 mod vault;
+mod vouched;
 mod walk;
 mod wire;

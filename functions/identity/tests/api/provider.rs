@@ -42,6 +42,8 @@ pub(crate) struct State {
     /// What its JWKS has.
     pub(crate) published: Vec<Value>,
     codes: HashMap<String, HashMap<String, String>>,
+    /// The refresh tokens in force, with the nonce of their login. Each is used once.
+    pub(crate) refresh_tokens: HashMap<String, String>,
     /// Changes of the documents and tokens it hands out.
     pub(crate) discovery: Value,
     pub(crate) claims: Value,
@@ -127,6 +129,7 @@ impl Provider {
             published: vec![signer.jwk("one")],
             signer,
             codes: HashMap::new(),
+            refresh_tokens: HashMap::new(),
             discovery: none(),
             claims: none(),
             header: none(),
@@ -150,7 +153,7 @@ impl Provider {
     pub(crate) async fn function(&self, lab: &Lab) -> App {
         let providers = json!([
             {"name": "acme", "issuer": self.url, "client_id": CLIENT},
-            {"name": "second", "issuer": self.url, "client_id": CLIENT},
+            {"name": "second", "issuer": self.url, "client_id": CLIENT, "landing": "https://app.example.com/in"},
         ]);
         let build = async |boot: Boot| {
             let vars = boot.vars.clone().with("AUTH_IDP_MODE", "both");
@@ -218,33 +221,52 @@ impl Provider {
         })
     }
 
-    /// Checks what a provider checks, and uses the code up.
+    /// Checks what a provider checks, and uses the code, or the refresh token, up.
     fn token(&self, state: &mut State, authorization: &str, form: &HashMap<String, String>) -> (u16, Value) {
-        let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let basic = STANDARD.encode(format!("{}:{}", encoded(CLIENT), encoded(SECRET)));
-        if authorization != format!("Basic {basic}") {
+        if !Self::knows_client(state, authorization, form) {
             return (401, json!({"error": "invalid_client"}));
         }
-        let Some(sent) = state.codes.remove(&form["code"]) else {
+        let nonce = match &*form["grant_type"] {
+            "authorization_code" => state.codes.remove(&form["code"]).filter(|sent| {
+                let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
+                challenge == sent["code_challenge"]
+                    && sent["code_challenge_method"] == "S256"
+                    && form["redirect_uri"] == sent["redirect_uri"]
+            }),
+            "refresh_token" => state
+                .refresh_tokens
+                .remove(&form["refresh_token"])
+                .map(|nonce| HashMap::from([("nonce".to_owned(), nonce)])),
+            _ => None,
+        };
+        let Some(nonce) = nonce.map(|sent| sent["nonce"].clone()) else {
             return (400, json!({"error": "invalid_grant"}));
         };
-        let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
-        let is_right = form["grant_type"] == "authorization_code"
-            && challenge == sent["code_challenge"]
-            && sent["code_challenge_method"] == "S256"
-            && form["redirect_uri"] == sent["redirect_uri"];
-        if !is_right {
-            return (400, json!({"error": "invalid_grant"}));
-        }
         let now = self.clock.now().seconds();
         let claims = json!({
-            "iss": self.url, "sub": "somebody", "aud": CLIENT, "iat": now, "exp": now + 3600, "nonce": sent["nonce"],
+            "iss": self.url, "sub": "somebody", "aud": CLIENT, "iat": now, "exp": now + 3600, "nonce": nonce,
             "at_hash": state.signer.at_hash("access"), "email": "ann@example.com", "email_verified": true
         });
         let header = json!({"alg": state.signer.algorithm(), "kid": "one"});
         let id_token = state.signer.sign(&changed(header, &state.header), &changed(claims, &state.claims));
-        let tokens = json!({"access_token": "access", "token_type": "Bearer", "id_token": id_token});
+        let refresh_token = format!("a-providers-refresh-token-{}", state.calls["/token"]);
+        state.refresh_tokens.insert(refresh_token.clone(), nonce);
+        let tokens = json!({
+            "access_token": "access", "token_type": "Bearer", "id_token": id_token, "refresh_token": refresh_token
+        });
         (200, changed(tokens, &state.tokens))
+    }
+
+    /// Whether our secret came, and in the way that the provider says it takes.
+    fn knows_client(state: &State, authorization: &str, form: &HashMap<String, String>) -> bool {
+        if state.discovery["token_endpoint_auth_methods_supported"] == json!(["client_secret_post"]) {
+            return authorization.is_empty()
+                && form["client_id"] == CLIENT
+                && form["client_secret"] == SECRET;
+        }
+        let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let basic = STANDARD.encode(format!("{}:{}", encoded(CLIENT), encoded(SECRET)));
+        authorization == format!("Basic {basic}") && !form.contains_key("client_secret")
     }
 }
 

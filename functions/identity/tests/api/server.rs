@@ -27,6 +27,9 @@ pub(crate) async fn bind() -> (TcpListener, String) {
     (listener, url)
 }
 
+/// The status of an answer that never comes.
+pub(crate) const SILENCE: u16 = 0;
+
 /// Answers with a status and a document until the test ends.
 pub(crate) fn serve(listener: TcpListener, answer: impl Fn(&Asked) -> (u16, Value) + Send + Sync + 'static) {
     let answer = Arc::new(answer);
@@ -52,5 +55,8 @@ async fn respond(
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let form = form_urlencoded::parse(&body).into_owned().collect();
     let (status, document) = answer(&Asked { path, authorization: authorization.unwrap_or_default(), form });
+    if status == SILENCE {
+        std::future::pending::<()>().await;
+    }
     Response::builder().status(status).body(Full::from(document.to_string())).unwrap()
 }

@@ -1,0 +1,145 @@
+//! What a provider gave us with a login, kept behind the session that it began: sealed, because whoever has it is that
+//! person there.
+
+use kernel::{
+    Error, Result, Secret, Timestamp,
+    id::{SessionId, UserId},
+};
+use platform::keyring::{AppKeys, Kid};
+use serde::{Deserialize, Serialize};
+use store::{Entity, Index, Key, Query, SealingKey, Table};
+
+use super::provider::{Provider, Redeemed};
+use crate::{IDENTITY_TABLE, refresh::TOKEN_LIFETIME};
+
+/// The grants of an account.
+const BY_USER: Index = Index("gsi1");
+
+/// What the key is for that seals the tokens.
+const PURPOSE: &str = "oidc/tokens/v1";
+
+/// A provider's word for a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Grant {
+    /// The session behind which it is kept.
+    pub(crate) session_id: SessionId,
+    /// Whose session that is.
+    pub(crate) user_id: UserId,
+    /// The provider's name in the configuration.
+    pub(crate) provider: String,
+    /// When the ID token ends.
+    pub(crate) until: Timestamp,
+    /// When it was given.
+    pub(crate) given_at: Timestamp,
+    /// The application key from which the sealing key comes.
+    pub(crate) kid: Kid,
+    /// The [`Tokens`].
+    sealed: String,
+}
+
+/// The tokens themselves, and what the next ID token is compared with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Tokens {
+    /// The ID token.
+    id_token: Secret<String>,
+    /// What gets the next one, if the provider gave one.
+    pub(crate) refresh_token: Option<Secret<String>>,
+    /// Who they are there.
+    pub(crate) subject: String,
+    /// The nonce of the login.
+    pub(crate) nonce: String,
+}
+
+impl Tokens {
+    /// Of a login that was begun with this nonce.
+    pub(crate) fn of(redeemed: Redeemed, nonce: String) -> Self {
+        let Redeemed { claims, id_token, refresh_token } = redeemed;
+        Self { id_token, refresh_token, subject: claims.sub, nonce }
+    }
+
+    /// After a renewal. A provider that gives no new refresh token leaves the old one in force (RFC 6749 §6).
+    pub(crate) fn renewed(self, redeemed: Redeemed) -> Self {
+        let Redeemed { id_token, refresh_token, .. } = redeemed;
+        Self { id_token, refresh_token: refresh_token.or(self.refresh_token), ..self }
+    }
+}
+
+/// The session that a grant is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner {
+    pub(crate) session_id: SessionId,
+    pub(crate) user_id: UserId,
+}
+
+impl Grant {
+    /// Seals tokens under the current application key.
+    ///
+    /// # Errors
+    /// [`Error::Internal`].
+    pub(crate) fn seal(
+        owner: Owner,
+        provider: &Provider,
+        tokens: &Tokens,
+        until: Timestamp,
+        keys: &AppKeys,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let kid = keys.current().clone();
+        let plain = serde_json::to_vec(tokens).map_err(|error| Error::internal("seal tokens", error))?;
+        let sealed = sealing_key(keys, &kid)?.seal(plain, &place(owner.session_id))?;
+        let Owner { session_id, user_id } = owner;
+        let provider = provider.name().to_owned();
+        Ok(Self { session_id, user_id, provider, until, given_at: now, kid, sealed })
+    }
+
+    /// The tokens.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the key is gone, or they are another session's.
+    pub(crate) fn open(&self, keys: &AppKeys) -> Result<Tokens> {
+        let plain = sealing_key(keys, &self.kid)?.open(&self.sealed, &place(self.session_id));
+        let plain =
+            plain.ok_or_else(|| Error::internal("open tokens", "they were not sealed for this session"))?;
+        serde_json::from_slice(&plain)
+            // The parser's message could quote a token.
+            .map_err(|error| Error::internal("open tokens", format!("column {}", error.column())))
+    }
+
+    pub(crate) fn key_of(session_id: SessionId) -> Key {
+        Key::new(format!("session#{session_id}"), "oidc_grant")
+    }
+
+    /// The grants of an account.
+    pub(crate) fn of_user(user_id: UserId) -> Query<Self> {
+        Query::index(BY_USER, format!("user#{user_id}"), "oidc_grant#")
+    }
+}
+
+fn sealing_key(keys: &AppKeys, kid: &Kid) -> Result<SealingKey> {
+    let key = keys.purpose_key(kid, PURPOSE);
+    key.map(|key| SealingKey::new(&key))
+        .ok_or_else(|| Error::internal("seal tokens", format!("no key {kid}")))
+}
+
+/// What binds sealed tokens to their session.
+fn place(session_id: SessionId) -> String {
+    format!("oidc_grant|{session_id}")
+}
+
+impl Entity for Grant {
+    const KIND: &'static str = "oidc_grant";
+    const TABLE: Table = IDENTITY_TABLE;
+
+    fn key(&self) -> Key {
+        Self::key_of(self.session_id)
+    }
+
+    fn index_keys(&self) -> Vec<(Index, Key)> {
+        vec![(BY_USER, Key::new(format!("user#{}", self.user_id), format!("oidc_grant#{}", self.session_id)))]
+    }
+
+    /// A refresh of the session renews it; without one the session ends, and this with it.
+    fn ttl(&self) -> Option<Timestamp> {
+        Some(self.given_at + TOKEN_LIFETIME)
+    }
+}
