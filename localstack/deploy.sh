@@ -151,7 +151,9 @@ deploy() {
     local parameters=("Architecture=$(architecture)" "PublicUrl=$url" MailFrom=no-reply@example.com
         AllowedOrigins=http://localhost:3000 DeletionProtection=false RequireTls=false
         # Whoever tries the stack has one network: this machine's.
-        RequestsPerMinute=60000 AttemptsPerMinute=0 "Release=$(release "$@")"
+        RequestsPerMinute=60000 AttemptsPerMinute=0
+        # So few that an emulator can be asked for more.
+        AuthRateLimit=20 AuthBurstLimit=40 "Release=$(release "$@")"
         "$@" "Stage=$STAGE")
     cd "$state/build"
     "$venvs/sam/bin/sam" deploy --template-file template.yaml --stack-name "$STACK" --region us-east-1 --resolve-s3 \

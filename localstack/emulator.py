@@ -327,6 +327,20 @@ def headers_sent_twice():
     gateway._build_lambda_event_v1 = mended_event
 
 
+def a_start_that_fails_is_logged():
+    """What a function writes before it ends stands in its log. The emulator tells it in its own log alone when the
+    function ends in its start."""
+    execute = lambda_svc._execute_function_provided_warm
+
+    def mended(*args, **kwargs):
+        result = execute(*args, **kwargs)
+        if result.get("error") and not result.get("log"):
+            result["log"] = str((result.get("body") or {}).get("errorMessage", ""))
+        return result
+
+    lambda_svc._execute_function_provided_warm = mended
+
+
 def no_pause_in_the_runtime_api():
     """The Runtime API answers at once. The emulator sends an event's head and body apart, and Nagle's algorithm then
     waits 40 ms for an acknowledgement in every invocation."""
@@ -347,6 +361,7 @@ MENDS = (
     mail_is_allowed_by_its_sender,
     a_deleted_function_ends,
     headers_sent_twice,
+    a_start_that_fails_is_logged,
     no_pause_in_the_runtime_api,
 )
 
