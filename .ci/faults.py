@@ -6,6 +6,7 @@ the answers, without a deployment. The environment says where AWS is and who ask
 """
 
 import json
+import re
 import sys
 import time
 import urllib.error
@@ -150,11 +151,25 @@ def a_start_without_a_secret():
     until("it answers again", lambda: call(JWKS)[0] == 200)
 
 
+def no_log_tells():
+    """No function has logged a token, a key, or somebody's address, whatever the suite before this has done."""
+    client, lines = boto3.client("logs"), 0
+    for group in client.describe_log_groups()["logGroups"]:
+        for page in client.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+            for event in page["events"]:
+                lines += 1
+                told = re.search(r"gw_[a-z]+_[\w-]{8}|eyJ[\w-]{8}|[a-z0-9]@example\.com", event["message"])
+                assert not told, f"{group['logGroupName']}: {event['message']}"
+    assert lines > 100, f"only {lines} lines: are these the functions' logs?"
+    print(f"{lines} lines tell nothing")
+
+
 for case in (
     a_write_without_permission,
     a_check_without_permission,
     a_start_without_a_setting,
     a_start_without_a_secret,
+    no_log_tells,
 ):
     print(f"-- {case.__name__}")
     case()

@@ -46,6 +46,17 @@ impl Outbound {
         self.send(what, request.body(SdkBody::empty()).map_err(|error| Error::internal(what, error))?).await
     }
 
+    /// Reads a document that is shown to whoever has a token (RFC 6750 §2.1).
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn get_with(&self, what: &'static str, url: &str, token: &Secret<String>) -> Result<Reply> {
+        let request = Request::get(url)
+            .header(header::ACCEPT, "application/json")
+            .header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
+        self.send(what, request.body(SdkBody::empty()).map_err(|error| Error::internal(what, error))?).await
+    }
+
     /// Sends a form; with the name and the secret of a client of OAuth where it is one (RFC 6749 §2.3.1).
     ///
     /// # Errors

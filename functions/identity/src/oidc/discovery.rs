@@ -14,6 +14,9 @@ pub struct Metadata {
     pub token_endpoint: String,
     /// Where its keys are.
     pub jwks_uri: String,
+    /// Where it tells about a person.
+    #[serde(default)]
+    pub userinfo_endpoint: Option<String>,
     #[serde(default)]
     response_types_supported: Option<Vec<String>>,
     #[serde(default)]
@@ -53,6 +56,7 @@ impl Metadata {
         if metadata.issuer != issuer {
             return Err(DiscoveryError::Issuer);
         }
+        let userinfo = metadata.userinfo_endpoint.iter().map(|url| ("userinfo_endpoint", url));
         let endpoints = [
             ("authorization_endpoint", &metadata.authorization_endpoint),
             ("token_endpoint", &metadata.token_endpoint),
@@ -63,7 +67,8 @@ impl Metadata {
         let is_local = issuer.starts_with("http://");
         let is_fit =
             |url: &str| is_safe(url) && !url.contains('#') && (is_local || url.starts_with("https://"));
-        if let Some((name, _)) = endpoints.iter().find(|(_, url)| !is_fit(url)) {
+        let unfit = endpoints.into_iter().chain(userinfo).find(|(_, url)| !is_fit(url));
+        if let Some((name, _)) = unfit {
             return Err(DiscoveryError::Endpoint(name));
         }
         // What a document leaves out may still be supported.
@@ -110,6 +115,8 @@ mod tests {
             (json!({"authorization_endpoint": "javascript:alert(1)"}), "authorization_endpoint"),
             (json!({"authorization_endpoint": "https://id.example.com/a#b"}), "authorization_endpoint"),
             (json!({"jwks_uri": "file:///etc/passwd"}), "jwks_uri"),
+            (json!({"userinfo_endpoint": "https://id.example.com/me"}), ""),
+            (json!({"userinfo_endpoint": "http://id.example.com/me"}), "userinfo_endpoint"),
             (json!({"jwks_uri": "http://127.0.0.1:9001/2018-06-01/runtime/invocation/next"}), "jwks_uri"),
             (json!({"token_endpoint": "http://localhost/token"}), "token_endpoint"),
             (json!({"response_types_supported": ["id_token"]}), "response type"),

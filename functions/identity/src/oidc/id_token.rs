@@ -26,6 +26,14 @@ pub struct IdClaims {
     iat: i64,
     nonce: Option<String>,
     at_hash: Option<String>,
+    /// What the provider tells of them, unless it does that elsewhere.
+    #[serde(flatten)]
+    pub profile: Profile,
+}
+
+/// What a provider tells of a person (§5.1): in the ID token, or where they are asked for with the access token (§5.4).
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Profile {
     /// E-mail address.
     pub email: Option<String>,
     /// Whether the provider has seen that the address is theirs.
@@ -221,8 +229,12 @@ mod tests {
             (json!(1), false),
             (json!(null), false),
         ] {
-            assert_eq!(claims(&json!({"email_verified": value})).email_verified, is_verified, "{value}");
+            assert_eq!(
+                claims(&json!({"email_verified": value})).profile.email_verified,
+                is_verified,
+                "{value}"
+            );
         }
-        assert!(!claims(&json!({})).email_verified);
+        assert!(!claims(&json!({})).profile.email_verified);
     }
 }

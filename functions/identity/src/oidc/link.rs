@@ -90,12 +90,12 @@ pub fn decide(claims: &IdClaims, is_linked: bool, same_email: Option<&User>) -> 
 
 /// The address that the provider has seen to be theirs.
 pub fn verified_email(claims: &IdClaims) -> Option<Email> {
-    claims.email.as_deref().filter(|_| claims.email_verified)?.parse().ok()
+    claims.profile.email.as_deref().filter(|_| claims.profile.email_verified)?.parse().ok()
 }
 
 /// A username for somebody new: what they are called there, as far as it can be, made unique.
 pub fn username(claims: &IdClaims, email: &Email, random: [u8; 4]) -> Username {
-    let wanted = claims.preferred_username.as_deref().unwrap_or(email.local());
+    let wanted = claims.profile.preferred_username.as_deref().unwrap_or(email.local());
     let kept: String = wanted.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
     let name = if kept.is_empty() { "user" } else { &kept };
     format!("{name}-{:08x}", u32::from_be_bytes(random))

@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::http::HeaderValue;
 use kernel::{Error, Result, Secret, Timestamp};
-use platform::{outbound::Outbound, secrets::Secrets};
+use platform::{
+    outbound::{Outbound, Reply},
+    secrets::Secrets,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -12,7 +15,7 @@ use super::{
     attempt::Seed,
     config::ProviderConfig,
     discovery::Metadata,
-    id_token::{Expected, IdClaims},
+    id_token::{Expected, IdClaims, Profile},
 };
 use crate::public_key::PublicKey;
 
@@ -162,7 +165,11 @@ impl Provider {
             ("code_verifier", seed.verifier.expose()),
         ];
         match self.exchange(&form, now).await? {
-            Exchanged::Tokens(tokens) => self.verify(tokens, &seed.nonce, None, now).await,
+            Exchanged::Tokens(tokens) => {
+                let access_token = tokens.access_token.clone();
+                let redeemed = self.verify(tokens, &seed.nonce, None, now).await?;
+                self.introduced(redeemed, &access_token, now).await
+            }
             Exchanged::Refused => Err(refuse("the provider refused the code")),
         }
     }
@@ -179,6 +186,26 @@ impl Provider {
             }
             Exchanged::Refused => Ok(None),
         }
+    }
+
+    /// Asks who it is, where the ID token does not tell their address (OpenID Connect Core 1.0 §5.3).
+    async fn introduced(
+        &self,
+        mut redeemed: Redeemed,
+        access_token: &Secret<String>,
+        now: Timestamp,
+    ) -> Result<Redeemed> {
+        let endpoint = self.metadata(now).await?.userinfo_endpoint;
+        let Some(endpoint) = endpoint.filter(|_| redeemed.claims.profile.email.is_none()) else {
+            return Ok(redeemed);
+        };
+        let reply = self.0.outbound.get_with(WHAT, &endpoint, access_token).await?;
+        let told: Told = read(&endpoint, reply)?;
+        if told.sub != redeemed.claims.sub {
+            return Err(refuse("the provider told about somebody else"));
+        }
+        redeemed.claims.profile = told.profile;
+        Ok(redeemed)
     }
 
     async fn exchange(&self, grant: &[(&str, &str)], now: Timestamp) -> Result<Exchanged> {
@@ -290,11 +317,7 @@ impl Provider {
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T> {
-        let reply = self.0.outbound.get(WHAT, url).await?;
-        if reply.status != 200 {
-            return Err(Error::unavailable(WHAT, format!("{url} answered {}", reply.status)));
-        }
-        serde_json::from_slice(&reply.body).map_err(|error| Error::unavailable(WHAT, error))
+        read(url, self.0.outbound.get(WHAT, url).await?)
     }
 
     async fn client_secret(&self) -> Result<Secret<String>> {
@@ -306,6 +329,24 @@ impl Provider {
         let secret = secrets.remove(self.name());
         secret.ok_or_else(|| Error::unavailable("our client secrets", format!("none for {}", self.name())))
     }
+}
+
+/// The document of a URL, from its answer.
+fn read<T: serde::de::DeserializeOwned>(url: &str, reply: Reply) -> Result<T> {
+    if reply.status != 200 {
+        return Err(Error::unavailable(WHAT, format!("{url} answered {}", reply.status)));
+    }
+    serde_json::from_slice(&reply.body)
+        // The parser's message could quote what is told about somebody.
+        .map_err(|error| Error::unavailable(WHAT, format!("{url}: no such document: line {}", error.line())))
+}
+
+/// What a provider tells about somebody (OpenID Connect Core 1.0 §5.3.2).
+#[derive(Deserialize)]
+struct Told {
+    sub: String,
+    #[serde(flatten)]
+    profile: Profile,
 }
 
 /// A key set (RFC 7517 §5).

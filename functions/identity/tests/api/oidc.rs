@@ -95,6 +95,28 @@ async fn an_account_is_linked_only_when_both_sides_have_verified_its_address() {
     assert_ne!(me(&app, &tokens).await["username"], "ann");
 }
 
+#[tokio::test]
+async fn an_address_that_the_id_token_does_not_tell_is_asked_for() {
+    let (app, provider) = start().await;
+    let url = provider.url.clone();
+    provider.state().discovery = json!({"userinfo_endpoint": format!("{url}/me")});
+    let silent = json!({"email": null, "email_verified": null});
+    provider.state().told = json!({"sub": "another", "email": "eve@example.com", "email_verified": true});
+    assert_refused("somebody else", provider.log_in(&app, &silent).await);
+    provider.state().told = json!({"sub": "somebody", "email": "ann@example.com", "email_verified": "false"});
+    provider.log_in(&app, &silent).await.problem(403);
+    for broken in [json!({}), json!([]), json!({"sub": "somebody", "email": 7})] {
+        provider.state().told = broken;
+        provider.log_in(&app, &silent).await.problem(503);
+    }
+    provider.state().told = json!({"sub": "somebody", "email": "ann@example.com", "email_verified": "true"});
+    let tokens = provider.log_in(&app, &silent).await.expect(200).json();
+    assert_eq!(me(&app, &tokens).await["email"], "ann@example.com");
+    let asked = provider.state().calls["/me"];
+    provider.log_in(&app, &json!({})).await.expect(200);
+    assert_eq!(provider.state().calls["/me"], asked, "what the ID token tells is not asked for");
+}
+
 #[track_caller]
 fn assert_refused(case: &str, answer: Answer) {
     assert_eq!(answer.status, 401, "{case}: {}", String::from_utf8_lossy(&answer.body));

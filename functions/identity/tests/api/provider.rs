@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) claims: Value,
     pub(crate) header: Value,
     pub(crate) tokens: Value,
+    /// What it tells about somebody whose access token it is shown.
+    pub(crate) told: Value,
     /// The path that answers this status and nothing else.
     pub(crate) failing: Option<(&'static str, u16)>,
     /// How often each path was asked.
@@ -134,6 +136,7 @@ impl Provider {
             claims: none(),
             header: none(),
             tokens: none(),
+            told: none(),
             failing: None,
             calls: HashMap::new(),
         };
@@ -207,6 +210,7 @@ impl Provider {
             "/.well-known/openid-configuration" => (200, changed(self.document(), &state.discovery)),
             "/jwks" => (200, json!({"keys": state.published})),
             "/token" => self.token(&mut state, authorization, form),
+            "/me" if authorization == "Bearer access" => (200, state.told.clone()),
             _ => (404, json!({})),
         }
     }
