@@ -24,7 +24,7 @@ impl Gate {
     async fn new() -> Self {
         let lab = Lab::new();
         let issuer = Issuer::new(&lab, "identity").await;
-        let tenant_id = issuer.tenant();
+        let tenant_id = issuer.tenant().await;
         let access_token = issuer.token(Role::Operator, tenant_id);
         let secrets = Secrets::new(&lab.cloud().sdk_config(), lab.clock().clone());
         let admin = admin_secret::document(ADMIN).expect("a hash");

@@ -8,7 +8,7 @@ mod app;
 mod cidr;
 mod policy;
 
-use platform::{Grant, Needs, api_key};
+use platform::{Grant, Needs, api_key, tenancy};
 use store::Table;
 
 pub use app::App;
@@ -19,6 +19,8 @@ pub const NEEDS: Needs = Needs {
     grants: &[
         Grant::on(api_key::TABLE.0, &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]),
         Grant::on_index(api_key::TABLE.0, "gsi1", &["dynamodb:Query"]),
+        // Whether the tenant of a new key exists.
+        Grant::on(tenancy::TABLE.0, &["dynamodb:GetItem", "dynamodb:ConditionCheckItem"]),
         Grant::on(
             store::ephemeral::TABLE.0,
             &[
@@ -39,7 +41,7 @@ pub const NEEDS: Needs = Needs {
 };
 
 /// The tables this group uses.
-pub const TABLES: [Table; 3] = [api_key::TABLE, store::audit::TABLE, store::ephemeral::TABLE];
+pub const TABLES: [Table; 4] = [api_key::TABLE, store::audit::TABLE, store::ephemeral::TABLE, tenancy::TABLE];
 
 // Every endpoint: one line is route and documentation.
 platform::endpoints! {

@@ -4,7 +4,7 @@
 //! can ask again.
 
 use kernel::{Error, Result, Role, revocation::Subject};
-use platform::{ids, telemetry::causes};
+use platform::{api_key::ApiKey, ids, telemetry::causes};
 use store::{Actor, Change, Entity, Key, Query, Store, Stored};
 
 use crate::{
@@ -37,6 +37,8 @@ struct Farewell {
     others: Vec<Stored<Membership>>,
     /// The machines that go with the tenant.
     machines: Vec<Stored<ServiceAccount>>,
+    /// The API keys that go with it. An index may be behind; what it misses is found when everything is cleared again.
+    api_keys: Vec<Stored<ApiKey>>,
 }
 
 /// How many owners a tenant has without the account; `None` when it goes with it: the personal one, whoever else is
@@ -113,7 +115,7 @@ impl<'a> Erasure<'a> {
 
     async fn farewell(&self, membership: Stored<Membership>, tenant: Stored<Tenant>) -> Result<Farewell> {
         let owners_left = owners_left(self.user, &tenant, membership.role);
-        let (mut others, mut machines) = (Vec::new(), Vec::new());
+        let (mut others, mut machines, mut api_keys) = (Vec::new(), Vec::new(), Vec::new());
         if owners_left.is_none() {
             others = self.store.all(&Membership::of_tenant(tenant.id).consistent()).await?;
             others.retain(|member| member.user_id != self.user.id);
@@ -121,11 +123,12 @@ impl<'a> Erasure<'a> {
                 return Err(last_owner(&tenant));
             }
             machines = self.store.all(&ServiceAccount::of_tenant(tenant.id)).await?;
+            api_keys = self.store.all(&ApiKey::of_tenant(tenant.id)).await?;
         }
-        Ok(Farewell { membership, tenant, owners_left, others, machines })
+        Ok(Farewell { membership, tenant, owners_left, others, machines, api_keys })
     }
 
-    /// Ends the memberships of everybody else in a tenant that goes, and its service accounts.
+    /// Ends the memberships of everybody else in a tenant that goes, its service accounts and its API keys.
     async fn dismiss(&self, farewell: &Farewell) -> Result<()> {
         let now = self.actor.now;
         let tenant_id = farewell.tenant.id;
@@ -146,6 +149,12 @@ impl<'a> Erasure<'a> {
                 change.revoke(ids::new(now), Subject::ServiceAccount(machine.id), now)
             });
             self.store.commit(self.actor, change).await?;
+        }
+        for api_keys in farewell.api_keys.chunks(BATCH) {
+            let change = Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id);
+            let discard =
+                |change: Change, key: &Stored<ApiKey>| change.discard::<ApiKey>(ApiKey::key_of(key.id));
+            self.store.commit(self.actor, api_keys.iter().fold(change, discard)).await?;
         }
         Ok(())
     }

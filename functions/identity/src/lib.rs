@@ -36,7 +36,7 @@ mod tenants;
 mod tokens;
 mod users;
 
-use platform::{Grant, Needs, api_key};
+use platform::{Grant, Needs, api_key, tenancy};
 use store::Table;
 
 pub use app::App;
@@ -44,7 +44,7 @@ pub use mailer::{NEEDS as MAILER_NEEDS, mailer};
 pub use signing::rotation::{NEEDS as KEY_ROTATION_NEEDS, key_rotation};
 
 /// Where accounts, tenants and sessions are.
-pub const IDENTITY_TABLE: Table = Table("IDENTITY_TABLE");
+pub const IDENTITY_TABLE: Table = tenancy::TABLE;
 
 /// What the HTTP function needs.
 pub const NEEDS: Needs = Needs {
@@ -85,7 +85,8 @@ pub const NEEDS: Needs = Needs {
                 "dynamodb:DeleteItem",
             ],
         ),
-        Grant::on(api_key::TABLE.0, &["dynamodb:GetItem"]),
+        Grant::on(api_key::TABLE.0, &["dynamodb:GetItem", "dynamodb:DeleteItem"]),
+        Grant::on_index(api_key::TABLE.0, "gsi2", &["dynamodb:Query"]),
         // Entries and messages are only ever added here.
         Grant::on(store::audit::TABLE.0, &["dynamodb:PutItem"]),
         Grant::on(store::outbox::TABLE.0, &["dynamodb:PutItem"]),

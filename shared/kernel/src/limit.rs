@@ -88,6 +88,15 @@ impl Tat {
         Self(Self::latest(rate, now).0.saturating_add(wait))
     }
 
+    /// The one of a subject whose rate changes: as many of its requests count as before, up to all of the new burst.
+    #[must_use]
+    pub fn carried_over(self, from: Rate, to: Rate, now: Timestamp) -> Self {
+        let whole = Self::whole(now);
+        let used = self.0.saturating_sub(whole.0).max(0).div_euclid(from.interval());
+        let used = used.min(i64::from(to.burst()));
+        if used == 0 { self.min(whole) } else { Self(whole.0.saturating_add(used * to.interval())) }
+    }
+
     /// When it is past, rounded up to the millisecond.
     pub const fn instant(self) -> Timestamp {
         Timestamp::from_millis(self.0.div_euclid(1000) + (self.0.rem_euclid(1000) > 0) as i64)

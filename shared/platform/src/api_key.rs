@@ -36,6 +36,9 @@ const REMEMBERED_MAX: usize = 10_000;
 /// All keys, for operators. One partition: keys are made slowly and listed by few.
 const ALL: (Index, &str) = (Index("gsi1"), "api_keys");
 
+/// The keys of a tenant.
+const BY_TENANT: Index = Index("gsi2");
+
 /// A key as it is stored: everything but the secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApiKey {
@@ -85,6 +88,11 @@ impl ApiKey {
     /// Every key.
     pub fn all() -> Query<Self> {
         Query::index(ALL.0, ALL.1, "")
+    }
+
+    /// The keys of a tenant.
+    pub fn of_tenant(id: TenantId) -> Query<Self> {
+        Query::index(BY_TENANT, format!("tenant#{id}"), "api_key#")
     }
 
     /// How often it may ask.
@@ -143,7 +151,11 @@ impl Entity for ApiKey {
     }
 
     fn index_keys(&self) -> Vec<(Index, Key)> {
-        vec![(ALL.0, Key::new(ALL.1, format!("api_key#{}", self.id)))]
+        let sk = format!("api_key#{}", self.id);
+        vec![
+            (ALL.0, Key::new(ALL.1, sk.clone())),
+            (BY_TENANT, Key::new(format!("tenant#{}", self.tenant_id), sk)),
+        ]
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     api_key::ApiKey,
     http::RequestInfo,
     keys::TokenError,
-    limiter::{Ask, Failure},
+    limiter::{Ask, Failure, Limiter},
 };
 
 /// The header that carries the CSRF token.
@@ -234,18 +234,16 @@ impl Caller {
             Credential::Cookie(token) => Self::with_token(edge, parts, info, token, Way::Cookie).await,
             Credential::ApiKey(key) => {
                 let of_key =
-                    |rate| edge.limiter().of_key(ApiKey::subject(key.id()), rate, on_failure(&parts.method));
+                    |rate| Limiter::of_key(ApiKey::subject(key.id()), rate, on_failure(&parts.method));
                 // Whoever has to wait costs no read of the key meanwhile.
                 let rate = edge.api_keys().recall(&key, info.ip, info.now).await;
-                if let Some(quota) =
-                    rate.and_then(of_key).and_then(|ask| edge.limiter().recall(&ask, info.now))
-                {
+                if let Some(quota) = rate.map(of_key).and_then(|ask| edge.limiter().recall(&ask, info.now)) {
                     info.quota.set(quota);
                     return Err(Error::TooManyRequests { retry_after: quota.reset }.into());
                 }
                 let admitted = edge.api_keys().admit(edge.store(), &key, info.ip, info.now).await;
                 let (principal, rate) = known_or_counted(edge, info, "api_key", admitted).await?;
-                Ok(Self { principal, way: Way::ApiKey, ask: of_key(rate) })
+                Ok(Self { principal, way: Way::ApiKey, ask: Some(of_key(rate)) })
             }
             Credential::Basic(secret) => {
                 let admin = edge.admin_secret().ok_or_else(|| credential::missing(false))?;

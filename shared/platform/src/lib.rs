@@ -35,6 +35,7 @@ pub mod queue;
 pub mod respond;
 pub mod secrets;
 pub mod telemetry;
+pub mod tenancy;
 
 pub use auth::{Allowed, Guarded, Public, Visitor};
 pub use boot::{Boot, BootError};

@@ -80,7 +80,15 @@ pub(crate) struct Limiter {
 }
 
 /// Locked while a decision is under way: what is known is then what the table holds, unless other functions ask too.
-type Known = tokio::sync::Mutex<Option<Allowance>>;
+type Known = tokio::sync::Mutex<Option<Remembered>>;
+
+/// What was decided on a subject at a rate. At another one it says nothing: whoever changed the rate has changed the
+/// table with it.
+#[derive(Debug)]
+struct Remembered {
+    allowance: Allowance,
+    rate: Rate,
+}
 
 impl Limiter {
     pub(crate) fn new(rates: Rates) -> Self {
@@ -93,10 +101,9 @@ impl Limiter {
         Some(Ask { subject: Subject { name, is_counted: false }, rate, backs_off: false, on_failure })
     }
 
-    /// An API key, at its own rate.
-    pub(crate) fn of_key(&self, subject: Subject, rate: Rate, on_failure: Failure) -> Option<Ask> {
-        self.rates.requests?;
-        Some(Ask { subject, rate, backs_off: false, on_failure })
+    /// An API key, at its own rate, whatever holds for everybody.
+    pub(crate) fn of_key(subject: Subject, rate: Rate, on_failure: Failure) -> Ask {
+        Ask { subject, rate, backs_off: false, on_failure }
     }
 
     /// A network that tries a secret: whoever is refused again and again waits longer each time.
@@ -114,10 +121,11 @@ impl Limiter {
     pub(crate) async fn decide(&self, store: &Store, ask: &Ask, now: Timestamp) -> Result<Verdict> {
         let known = self.known(&ask.subject, now);
         let mut known = known.lock().await;
-        if let Some(allowance) = known.as_ref().filter(|known| ask.is_refused(known, now)) {
+        let remembered = ask.remembered(known.as_ref());
+        if let Some(allowance) = remembered.filter(|known| ask.is_refused(known, now)) {
             return Ok(Verdict::Refused(ask.quota(allowance, now)));
         }
-        let decision = match store.take(&ask.subject, ask.rate, now, known.as_ref()).await {
+        let decision = match store.take(&ask.subject, ask.rate, now, remembered).await {
             Ok(decision) => decision,
             Err(error) if ask.on_failure == Failure::Open => {
                 tracing::warn!(error = causes(&error), "a request passes without a limit");
@@ -130,7 +138,7 @@ impl Limiter {
             Decision::Refused(allowance) => (ask.hold_back(store, allowance, now).await, false),
         };
         let quota = ask.quota(&allowance, now);
-        *known = Some(allowance);
+        *known = Some(Remembered { allowance, rate: ask.rate });
         Ok(if is_accepted { Verdict::Accepted(quota) } else { Verdict::Refused(quota) })
     }
 
@@ -138,7 +146,8 @@ impl Limiter {
     pub(crate) fn recall(&self, ask: &Ask, now: Timestamp) -> Option<Quota> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.get(&ask.subject)?.try_lock().ok()?;
-        known.as_ref().filter(|known| ask.is_refused(known, now)).map(|known| ask.quota(known, now))
+        let remembered = ask.remembered(known.as_ref()).filter(|known| ask.is_refused(known, now));
+        remembered.map(|known| ask.quota(known, now))
     }
 
     fn known(&self, subject: &Subject, now: Timestamp) -> Arc<Known> {
@@ -156,10 +165,16 @@ impl Limiter {
 
 /// Whether a decision is under way, or the subject's allowance is not whole.
 fn is_of_use(known: &Arc<Known>, now: Timestamp) -> bool {
-    known.try_lock().map_or(true, |known| known.as_ref().is_some_and(|known| known.tat > Tat::whole(now)))
+    known
+        .try_lock()
+        .map_or(true, |known| known.as_ref().is_some_and(|known| known.allowance.tat > Tat::whole(now)))
 }
 
 impl Ask {
+    fn remembered<'a>(&self, known: Option<&'a Remembered>) -> Option<&'a Allowance> {
+        known.filter(|known| known.rate == self.rate).map(|known| &known.allowance)
+    }
+
     fn quota(&self, allowance: &Allowance, now: Timestamp) -> Quota {
         Quota::at(allowance.tat, self.rate, now)
     }

@@ -145,6 +145,28 @@ impl Store {
         Ok(self.update_limit(subject, update).await?.unwrap_or_else(|old| old.unwrap_or(refused)))
     }
 
+    /// Carries what a subject has used over to another rate: it neither waits for what the old one would have cost, nor
+    /// begins anew.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub async fn change_rate(&self, subject: &Subject, from: Rate, to: Rate, now: Timestamp) -> Result<()> {
+        let mut known = self.allowance(subject).await?;
+        for _ in 0..TRIES {
+            let Some(old) = known else { return Ok(()) };
+            let next = old.tat.carried_over(from, to, now);
+            let mut update = Update::default();
+            update.set("tat", number(next.micros()));
+            update.condition = "#tat = :old";
+            update.values.insert(":old".to_owned(), number(old.tat.micros()));
+            match self.update_limit(subject, update).await? {
+                Ok(_) => return Ok(()),
+                Err(now) => known = now,
+            }
+        }
+        Err(Error::unavailable("change a rate", "others kept changing the item"))
+    }
+
     /// What is known of a subject; `None` when it has not asked for long.
     ///
     /// # Errors

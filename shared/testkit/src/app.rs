@@ -17,8 +17,9 @@ use kernel::Timestamp;
 use lambda_http::{
     Context, LambdaEvent, aws_lambda_events::apigw::ApiGatewayProxyRequest, request::LambdaRequest,
 };
-use platform::{Boot, BootError, Clock, Function};
+use platform::{Boot, BootError, Clock, Function, api_key, auth::system, tenancy};
 use serde_json::Value;
+use store::{Actor, Change, SealingKey, Store, audit, ephemeral, idempotency::ClaimSlot, outbox};
 use tower::ServiceExt as _;
 
 use crate::{
@@ -45,6 +46,9 @@ fn template() -> &'static Template {
         LazyLock::new(|| Template::of_workspace().unwrap_or_else(|error| panic!("template.yaml: {error}")));
     &TEMPLATE
 }
+
+/// The request of which [`Lab::commit`] says that it is a part.
+pub const REQUEST_ID: &str = "request-1";
 
 /// The settings that limit callers.
 const LIMITS: [&str; 2] = ["LIMIT_PER_MINUTE", "LIMIT_ATTEMPTS_PER_MINUTE"];
@@ -128,6 +132,34 @@ impl Lab {
             .filter(|(action, _)| !action.starts_with("logs:"))
             .map(|(action, arn)| format!("{action} on {}", arn.rsplit(':').next().unwrap_or_default()))
             .collect()
+    }
+
+    /// The tables, past every function and its role.
+    ///
+    /// # Panics
+    /// When no function uses one of them.
+    pub fn store(&self) -> Store {
+        let tables = [tenancy::TABLE, api_key::TABLE, audit::TABLE, ephemeral::TABLE, outbox::TABLE];
+        let tables = tables.map(|table| {
+            let name = self.template.functions.iter().find_map(|function| function.environment.get(table.0));
+            (table, name.expect("a function that uses it").clone())
+        });
+        Store::new(&self.cloud.sdk_config(), tables.into(), SealingKey::throwaway())
+    }
+
+    /// Commits a change as the system itself: something that another group would have made.
+    ///
+    /// # Panics
+    /// When it cannot be committed.
+    pub async fn commit(&self, change: Change) {
+        let actor = Actor {
+            principal: system(),
+            request_id: REQUEST_ID.to_owned(),
+            client: "unknown".to_owned(),
+            now: self.clock.now(),
+            claim: ClaimSlot::default(),
+        };
+        self.store().commit(&actor, change).await.expect("a change");
     }
 
     fn function(&self, binary: &str) -> &cloud::template::Function {

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{EncodingKey, Header};
 use kernel::{
-    Role, Timestamp,
+    Error, Role, Timestamp,
     claims::{ACCESS_TOKEN_LIFETIME, ACCESS_TOKEN_TYPE, AccessClaims, Holder},
     id::{SessionId, TenantId, TokenId, UserId},
 };
@@ -12,11 +12,14 @@ use platform::{
     ids,
     keys::{Jwk, Jwks, KeyAlgorithm, KeyMaterial},
     secrets::Secrets,
+    tenancy::Tenant,
 };
 use ring::{
     rand::SystemRandom,
     signature::{Ed25519KeyPair, KeyPair as _},
 };
+
+use store::Change;
 
 use crate::Lab;
 
@@ -100,7 +103,13 @@ impl Issuer {
     }
 
     /// A tenant that nobody else has.
-    pub fn tenant(&self) -> TenantId {
-        ids::new(self.lab.clock().now())
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub async fn tenant(&self) -> TenantId {
+        let id: TenantId = ids::new(self.lab.clock().now());
+        let exists = Error::internal("make a tenant", "it exists");
+        self.lab.commit(Change::new("tenant.create", "tenant", id).create(&Tenant::new(id), exists)).await;
+        id
     }
 }

@@ -9,7 +9,7 @@ mod request;
 pub mod rows;
 mod witness;
 
-pub use app::{App, Lab, START};
+pub use app::{App, Lab, REQUEST_ID, START};
 pub use cloud::{Cloud, Effect, InjectedFault, Service};
 pub use issuer::Issuer;
 pub use request::{Answer, Call};

@@ -1,11 +1,13 @@
 //! `PATCH /admin/api-keys/{id}`
 
+use std::sync::OnceLock;
+
 use axum::{extract::State, response::Response};
 use kernel::{
     DisplayName, Error, Permission, Timestamp, id::ApiKeyId, input::Field, permission::ApiKeysWrite,
 };
-use platform::{Allowed, Conditional, Json, Path, Result, api_key::ApiKey};
-use store::Change;
+use platform::{Allowed, Conditional, Json, Path, Result, api_key::ApiKey, telemetry::causes};
+use store::{Change, Store};
 
 use super::{ApiKeyView, find};
 use crate::{
@@ -86,19 +88,37 @@ pub(crate) async fn update_api_key(
     let store = app.edge.store();
     let key = find(store, id).await?;
     let now = allowed.now();
+    let next = OnceLock::new();
     let amendment = conditional.amend(
         store,
         &allowed.actor,
         &key,
         |key| ApiKeyView::from(key),
         |key| {
-            let next = input.decide(key, now)?;
-            if next == *key {
+            let changed = input.decide(key, now)?;
+            if changed == *key {
                 return Ok(None);
             }
             let change = Change::new("api_key.update", "api_key", id).in_tenant(key.tenant_id);
-            Ok(Some((ApiKey { updated_at: now, ..next }, change)))
+            let changed = ApiKey { updated_at: now, ..changed };
+            // Asked once.
+            let _ = next.set(changed.clone());
+            Ok(Some((changed, change)))
         },
     );
-    amendment.await
+    let response = amendment.await?;
+    if let Some(next) = next.into_inner() {
+        carry_over(store, &key, &next, now).await;
+    }
+    Ok(response)
+}
+
+/// What the key has used counts at its new rate. When that fails, it waits as long as it would have at the old one.
+async fn carry_over(store: &Store, key: &ApiKey, next: &ApiKey, now: Timestamp) {
+    let (from, to) = (key.rate(), next.rate());
+    if from != to
+        && let Err(error) = store.change_rate(&ApiKey::subject(key.id), from, to, now).await
+    {
+        tracing::warn!(error = causes(&error), "a key waits as its old rate has it");
+    }
 }

@@ -58,6 +58,7 @@ async fn what_a_key_may_be_given() {
         (json!({"cidrs": ["203.0.113.0/24", "anywhere"]}), "/cidrs/1"),
         (json!({"cidrs": too_many}), "/cidrs"),
         (json!({"tenant_id": "mine"}), "/tenant_id"),
+        (json!({"tenant_id": "01981f9a-2e4b-7d10-8b7e-5f0c9a1d2e3f"}), "/tenant_id"),
         (json!({"secret": "chosen"}), "/secret"),
     ] {
         let mut body = body;
@@ -67,16 +68,17 @@ async fn what_a_key_may_be_given() {
         let refused = office.ask("POST", KEYS, Some(body.clone())).await.problem(422);
         assert_eq!(refused["errors"][0]["pointer"], pointer, "{body}: {refused}");
     }
+    let other = office.issuer.tenant().await.to_string();
     let all = json!({
         "name": "Export", "role": "admin", "scopes": ["members:write", "members:read", "members:read"],
         "rate_per_minute": 5, "burst": 7, "expires_at": "2026-02-01T00:00:00Z", "cidrs": ["2001:db8::/32"],
-        "tenant_id": "01981f9a-2e4b-7d10-8b7e-5f0c9a1d2e3f"
+        "tenant_id": other
     });
     let view = office.create(all).await.expect(201).json();
     assert_eq!(view["scopes"], json!(["members:read", "members:write"]));
     assert_eq!((&view["rate_per_minute"], &view["burst"]), (&json!(5), &json!(7)));
     assert_eq!(view["expires_at"], "2026-02-01T00:00:00.000Z");
-    assert_eq!(view["tenant_id"], "01981f9a-2e4b-7d10-8b7e-5f0c9a1d2e3f");
+    assert_eq!(view["tenant_id"], other);
 }
 
 #[tokio::test]

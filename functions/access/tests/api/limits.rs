@@ -7,7 +7,7 @@ use kernel::{Role, api_key::ApiKeyText};
 use serde_json::json;
 use testkit::{Answer, App, Effect, InjectedFault, Lab, Service};
 
-use crate::office::{KEYS, Office};
+use crate::office::{KEYS, Office, path};
 
 /// How many answers had each status.
 fn statuses(answers: &[Answer]) -> BTreeMap<u16, usize> {
@@ -178,4 +178,43 @@ async fn when_nobody_can_count_reads_pass_and_changes_do_not() {
     assert_ne!(closed.header("retry-after"), "");
     lab.cloud().inject(Vec::new());
     office.app.post(KEYS).bearer(&token).json(&json!({"name": "Export"})).await.expect(201);
+}
+
+#[tokio::test]
+async fn what_a_key_has_used_counts_at_its_new_rate() {
+    let office = Office::in_lab(&Lab::new().limited()).await;
+    let made = office.made(json!({"rate_per_minute": 1, "burst": 2})).await;
+    let lab = office.app.lab();
+    // Whoever was told to wait is refused from memory until then: another function asks the table.
+    let asks = async |expected: &[u16]| {
+        let app = lab.http("access", access::function).await;
+        for status in expected {
+            app.get(KEYS).api_key(&made.key).await.expect(*status);
+        }
+    };
+    let change = async |body| office.ask("PATCH", &path(&made.id), Some(body)).await.expect(200);
+    asks(&[403, 403, 429]).await;
+    // Two requests are still to be paid for, at ten a second: one after 100 ms, the other after 200.
+    change(json!({"rate_per_minute": 600})).await;
+    asks(&[429]).await;
+    lab.advance(Duration::from_millis(100));
+    asks(&[403, 429]).await;
+    // Now they cost a minute each again.
+    change(json!({"rate_per_minute": 1})).await;
+    lab.advance(Duration::from_secs(59));
+    asks(&[429]).await;
+    lab.advance(Duration::from_secs(1));
+    asks(&[403, 429]).await;
+    // No more is owed than all of a smaller burst.
+    change(json!({"burst": 1})).await;
+    lab.advance(Duration::from_mins(1));
+    asks(&[403, 429]).await;
+}
+
+#[tokio::test]
+async fn a_key_s_own_rate_holds_where_everybody_s_is_lifted() {
+    let office = Office::new().await;
+    let key = office.made(json!({"rate_per_minute": 1, "burst": 2})).await.key;
+    let answers = at_once(&office.app, &key, 10).await;
+    assert_eq!(statuses(&answers), BTreeMap::from([(403, 2), (429, 8)]));
 }

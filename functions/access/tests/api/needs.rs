@@ -13,6 +13,7 @@ async fn every_permission_is_used() {
     let key = office.made(json!({})).await;
     office.ask("GET", KEYS, None).await.expect(200);
     office.ask("GET", &path(&key.id), None).await.expect(200);
+    office.ask("PATCH", &path(&key.id), Some(json!({"burst": 7}))).await.expect(200);
     // An answer that is recorded, and a claim that is given back.
     office.ask_with_key("one").await.expect(201);
     let call = office.app.post(KEYS).header("authorization", format!("Basic {}", STANDARD.encode("admin:x")));

@@ -31,7 +31,7 @@ impl Office {
 
     pub(crate) async fn in_lab(lab: &Lab) -> Self {
         let issuer = Issuer::new(lab, "access").await;
-        let tenant_id = issuer.tenant();
+        let tenant_id = issuer.tenant().await;
         let operator = platform::ids::new(lab.clock().now());
         let app = lab.http("access", access::function).await;
         Self { app, issuer, tenant_id, operator }

@@ -200,7 +200,7 @@ impl Provider {
             return Ok(redeemed);
         };
         let reply = self.0.outbound.get_with(WHAT, &endpoint, access_token).await?;
-        let told: Told = read(&endpoint, reply)?;
+        let told: Told = read(&endpoint, &reply)?;
         if told.sub != redeemed.claims.sub {
             return Err(refuse("the provider told about somebody else"));
         }
@@ -317,7 +317,7 @@ impl Provider {
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T> {
-        read(url, self.0.outbound.get(WHAT, url).await?)
+        read(url, &self.0.outbound.get(WHAT, url).await?)
     }
 
     async fn client_secret(&self) -> Result<Secret<String>> {
@@ -332,7 +332,7 @@ impl Provider {
 }
 
 /// The document of a URL, from its answer.
-fn read<T: serde::de::DeserializeOwned>(url: &str, reply: Reply) -> Result<T> {
+fn read<T: serde::de::DeserializeOwned>(url: &str, reply: &Reply) -> Result<T> {
     if reply.status != 200 {
         return Err(Error::unavailable(WHAT, format!("{url} answered {}", reply.status)));
     }

@@ -1,6 +1,7 @@
 //! Tenants in `DynamoDB`.
 
 use kernel::id::TenantId;
+use platform::tenancy;
 use store::{Entity, Index, Key, Query, Table};
 
 use super::Tenant;
@@ -11,7 +12,7 @@ const ALL: (Index, &str) = (Index("gsi1"), "tenants");
 
 impl Tenant {
     pub(crate) fn key_of(id: TenantId) -> Key {
-        Key::new(format!("tenant#{id}"), "tenant")
+        tenancy::key_of(id)
     }
 
     pub(crate) fn all() -> Query<Self> {
@@ -20,7 +21,7 @@ impl Tenant {
 }
 
 impl Entity for Tenant {
-    const KIND: &'static str = "tenant";
+    const KIND: &'static str = tenancy::KIND;
     const TABLE: Table = IDENTITY_TABLE;
 
     fn key(&self) -> Key {

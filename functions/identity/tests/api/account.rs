@@ -1,9 +1,16 @@
 //! One's own account: renaming it, erasing it.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use kernel::{Error, Permission, Role, api_key::ApiKeyText};
+use platform::{
+    api_key::{ApiKey, ApiSecretKeys},
+    kept::Keys as _,
+    secrets::Secrets,
+};
 use serde_json::{Value, json};
+use store::Change;
 use testkit::{Answer, App};
 
 use crate::people::{PASSWORD, Person, app, email, login, person, register};
@@ -12,7 +19,7 @@ async fn rename(app: &App, who: &Person, username: &str) -> Answer {
     app.patch("/api/v1/me").bearer(&who.access).json(&json!({"username": username})).await
 }
 
-async fn erase(app: &App, who: &Person, password: &str) -> Answer {
+pub(crate) async fn erase(app: &App, who: &Person, password: &str) -> Answer {
     app.delete("/api/v1/me").bearer(&who.access).json(&json!({"password": password})).await
 }
 
@@ -179,7 +186,7 @@ async fn traces(app: &App, who: &Person) -> Vec<String> {
 }
 
 /// Makes a tenant that `owner` owns, with others in it.
-async fn tenant(app: &App, owner: &Person, others: &[(&Person, &str)]) -> String {
+pub(crate) async fn tenant(app: &App, owner: &Person, others: &[(&Person, &str)]) -> String {
     let made = app.post("/api/v1/tenants").bearer(&owner.access).json(&json!({"name": "Workshop"})).await;
     let id = made.expect(201).json()["id"].as_str().unwrap().to_owned();
     let inside = acting_in(app, &owner.name, &id).await;
@@ -262,4 +269,53 @@ async fn a_tenant_of_one_and_the_personal_tenant_go_with_the_account() {
 fn ids(page: &Value, pointer: &str) -> Vec<String> {
     let items = page["items"].as_array().unwrap();
     items.iter().map(|item| item.pointer(pointer).unwrap().as_str().unwrap().to_owned()).collect()
+}
+
+/// A key of a tenant, as the group that makes them stores it.
+pub(crate) async fn make_key(app: &App, tenant_id: &str) -> ApiKeyText {
+    let now = app.lab().clock().now();
+    let text = ApiKeyText::new(platform::ids::new(now), [7; 32]);
+    let boot = app.lab().boot("access");
+    let keys = Secrets::new(&app.lab().cloud().sdk_config(), boot.clock.clone());
+    let keys = keys.get(boot.vars.get("APP_KEYS_SECRET").unwrap()).await.unwrap();
+    let secret = ApiSecretKeys::read(keys.expose()).unwrap().seal(&text).unwrap();
+    let many = NonZeroU32::new(60).unwrap();
+    let key = ApiKey {
+        id: text.id(),
+        tenant_id: tenant_id.parse().unwrap(),
+        name: "Export".to_owned(),
+        role: Role::Member,
+        scopes: vec![Permission::PrincipalRead],
+        rate_per_minute: many,
+        burst: many,
+        cidrs: Vec::new(),
+        expires_at: None,
+        secrets: vec![secret],
+        created_at: now,
+        updated_at: now,
+    };
+    let exists = Error::internal("make a key", "it exists");
+    app.lab().commit(Change::new("api_key.create", "api_key", key.id).create(&key, exists)).await;
+    text
+}
+
+#[tokio::test]
+async fn the_keys_of_a_tenant_go_with_it() {
+    let app = app().await;
+    let (ann, bob) = (person(&app, "ann").await, person(&app, "bob").await);
+    let shared = tenant(&app, &bob, &[(&ann, "member")]).await;
+    let keys = [
+        make_key(&app, &ann.tenant_id).await,
+        make_key(&app, &shared).await,
+        make_key(&app, &bob.tenant_id).await,
+    ];
+    let open = async |key: &ApiKeyText| app.get("/api/v1/me").api_key(key.expose()).await.status.as_u16();
+    for key in &keys {
+        assert_eq!(open(key).await, 200);
+    }
+    erase(&app, &ann, PASSWORD).await.expect(204);
+    app.lab().advance(Duration::from_secs(5));
+    for (key, status) in keys.iter().zip([401, 200, 200]) {
+        assert_eq!(open(key).await, status);
+    }
 }

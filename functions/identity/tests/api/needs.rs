@@ -7,10 +7,10 @@ use kernel::{Role, api_key::ApiKeyText};
 use serde_json::json;
 
 use crate::{
-    captcha,
+    account, captcha,
     cast::Cast,
     mailbox::Post,
-    people::{PASSWORD, email, login},
+    people::{PASSWORD, email, login, person},
     provider::Provider,
 };
 
@@ -59,6 +59,11 @@ async fn every_permission_is_used() {
     let challenging = captcha::with(app.lab(), "https://challenges.example.com/siteverify").await;
     captcha::fail(&challenging, "vera").await;
     captcha::login(&challenging, "vera", PASSWORD, Some("a-response")).await.expect(503);
+
+    // A tenant that goes with its keys.
+    let zoe = person(app, "zoe").await;
+    account::make_key(app, &zoe.tenant_id).await;
+    account::erase(app, &zoe, PASSWORD).await.expect(204);
 
     let unused = app.lab().unused("identity");
     assert!(unused.is_empty(), "take it out of NEEDS and of the role in template.yaml: {unused:#?}");

@@ -1,6 +1,6 @@
 //! A cloud with an outbox: writes messages as changes do, and sees what reaches the queue.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use aws_lambda_events::{dynamodb::Event, eventbridge::EventBridgeEvent};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -8,55 +8,38 @@ use aws_sdk_sqs::types::Message;
 use kernel::Error;
 use platform::{
     Boot, Function,
-    auth::system,
     config::Vars,
     function::{ScheduleHandler, StreamHandler},
 };
 use serde_json::{Value, json};
-use store::{Actor, Change, SealingKey, Store, audit, idempotency::ClaimSlot, outbox::TABLE};
+use store::{Change, outbox::TABLE};
 use testkit::Lab;
 
 pub(crate) const MAIL: &str = "MAIL_QUEUE_URL";
 /// A queue whose messages no function here is configured for.
 pub(crate) const UNKNOWN: &str = "UNKNOWN_QUEUE_URL";
-pub(crate) const REQUEST_ID: &str = "request-1";
 
 pub(crate) struct Desk {
     pub(crate) lab: Lab,
-    store: Store,
     sqs: aws_sdk_sqs::Client,
 }
 
 impl Desk {
     pub(crate) fn new() -> Self {
         let lab = Lab::new();
-        // identity is a function that writes messages.
-        let boot = lab.boot("identity");
-        let tables = [TABLE, audit::TABLE].map(|table| (table, var(&boot, table.0)));
         // No function's role lets it look into what it only writes to.
         let root = lab.cloud().sdk_config();
-        Self {
-            store: Store::new(&root, HashMap::from(tables), SealingKey::throwaway()),
-            sqs: aws_sdk_sqs::Client::new(&root),
-            lab,
-        }
+        Self { sqs: aws_sdk_sqs::Client::new(&root), lab }
     }
 
     /// Commits changes with one message for each of `numbers`, as many in one as a transaction holds.
     pub(crate) async fn commit(&self, queue: &'static str, numbers: impl IntoIterator<Item = u32>) {
         let numbers: Vec<u32> = numbers.into_iter().collect();
         for some in numbers.chunks(90) {
-            let actor = Actor {
-                principal: system(),
-                request_id: REQUEST_ID.to_owned(),
-                client: "unknown".to_owned(),
-                now: self.lab.clock().now(),
-                claim: ClaimSlot::default(),
-            };
             let change = some.iter().fold(Change::new("parcel.send", "parcel", some[0]), |change, number| {
                 change.enqueue(queue, &json!({"number": number}))
             });
-            self.store.commit(&actor, change).await.unwrap();
+            self.lab.commit(change).await;
         }
     }
 
@@ -147,7 +130,7 @@ impl Desk {
     /// How many messages wait in the table.
     pub(crate) async fn waiting(&self) -> usize {
         let later = self.lab.clock().now() + Duration::from_secs(1);
-        self.store.waiting_messages(later, None, 1000).await.unwrap().messages.len()
+        self.lab.store().waiting_messages(later, None, 1000).await.unwrap().messages.len()
     }
 }
 

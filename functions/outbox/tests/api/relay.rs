@@ -1,6 +1,8 @@
 use std::collections::HashSet;
 
-use crate::desk::{Desk, MAIL, REQUEST_ID, UNKNOWN, with};
+use testkit::REQUEST_ID;
+
+use crate::desk::{Desk, MAIL, UNKNOWN, with};
 
 const NO_QUEUE: &str = "http://127.0.0.1:4566/000000000000/there-is-none";
 

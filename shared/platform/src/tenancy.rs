@@ -1,0 +1,46 @@
+//! Tenants, as far as the groups beside identity know them: whether there is one.
+
+use kernel::{Error, Result, id::TenantId};
+use serde::{Deserialize, Serialize};
+use store::{Entity, Key, Store, Stored, Table};
+
+/// Where tenants are, with everything else of identity.
+pub const TABLE: Table = Table("IDENTITY_TABLE");
+
+/// What a tenant's item is.
+pub const KIND: &str = "tenant";
+
+/// The primary key of a tenant.
+pub fn key_of(id: TenantId) -> Key {
+    Key::new(format!("tenant#{id}"), KIND)
+}
+
+/// A tenant that exists. Whoever makes something in it requires it in the same change: it must not go meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    id: TenantId,
+}
+
+impl Tenant {
+    /// With this id.
+    pub fn new(id: TenantId) -> Self {
+        Self { id }
+    }
+
+    /// Reads a tenant.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn find(store: &Store, id: TenantId) -> Result<Stored<Self>> {
+        store.get_consistent(&key_of(id)).await?.ok_or(Error::NotFound("tenant"))
+    }
+}
+
+impl Entity for Tenant {
+    const KIND: &'static str = KIND;
+    const TABLE: Table = TABLE;
+
+    fn key(&self) -> Key {
+        key_of(self.id)
+    }
+}
