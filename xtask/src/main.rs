@@ -19,6 +19,9 @@ cargo xtask bench coldstart [--check] [--python] [--runs N] [FUNCTION...]
 cargo xtask bench warm [--check] [--invocations N]
     CPU time of one warm GET /api/v1/me with a valid token.
 
+cargo xtask bench gateway [--check]
+    Requests a second of GET /api/v1/me through the local gateway, limiter and all, beside FastAPI and SQLite.
+
 cargo xtask bench verify [--check]
     Verifying an access token, beside ring's bare signature and PyJWT with the same token.";
 
@@ -39,6 +42,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["sync"] => sync::write(),
         ["sync", "--check"] => sync::check(),
         ["bench", "coldstart", options @ ..] => bench::coldstart(&bench::Options::parse(options)?),
+        ["bench", "gateway", options @ ..] => bench::gateway(&bench::Options::parse(options)?),
         ["bench", "verify", options @ ..] => bench::verify(&bench::Options::parse(options)?),
         ["bench", "warm", options @ ..] => bench::warm(&bench::Options::parse(options)?),
         _ => Err(format!("unknown chore\n\n{USAGE}").into()),

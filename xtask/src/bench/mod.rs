@@ -9,6 +9,7 @@ mod build;
 mod coldstart;
 mod environment;
 mod exchange;
+mod gateway;
 mod http1;
 mod process;
 mod python;
@@ -18,6 +19,7 @@ mod verify;
 mod warm;
 
 pub use coldstart::coldstart;
+pub use gateway::gateway;
 pub use verify::verify;
 pub use warm::warm;
 
