@@ -3,7 +3,7 @@
 //! It takes several changes, each with its audit entry. The account itself goes last, so that whoever is interrupted
 //! can ask again.
 
-use kernel::{Error, Result, Role, revocation::Subject};
+use kernel::{Error, Result, Role, id::TenantId, revocation::Subject};
 use platform::{api_key::ApiKey, ids, telemetry::causes};
 use store::{Actor, Change, Entity, Key, Query, Store, Stored};
 
@@ -37,8 +37,6 @@ struct Farewell {
     others: Vec<Stored<Membership>>,
     /// The machines that go with the tenant.
     machines: Vec<Stored<ServiceAccount>>,
-    /// The API keys that go with it. An index may be behind; what it misses is found when everything is cleared again.
-    api_keys: Vec<Stored<ApiKey>>,
 }
 
 /// How many owners a tenant has without the account; `None` when it goes with it: the personal one, whoever else is
@@ -73,19 +71,33 @@ impl<'a> Erasure<'a> {
     /// # Errors
     /// [`Error::Conflict`] with the rule `last_owner`, before anything is written.
     pub(crate) async fn run(&self) -> Result<()> {
-        self.clear().await?;
+        let gone = self.clear().await?;
+        for tenant_id in &gone {
+            self.lock_out(*tenant_id).await?;
+        }
         self.finish().await?;
         // What was written at the same moment, by a login or by somebody who made them a member. It is out of reach
         // already; should this fail, its time to live removes what there is of a person in it.
-        if let Err(error) = self.clear().await {
+        let traces = async {
+            self.clear().await?;
+            // Keys that an index told too late, or that were made while the tenant still was there.
+            for tenant_id in gone {
+                self.lock_out(tenant_id).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = traces.await {
             tracing::warn!(error = causes(&error), "an erased account may have left traces");
         }
         Ok(())
     }
 
-    async fn clear(&self) -> Result<()> {
+    /// Answers which tenants go with the account.
+    async fn clear(&self) -> Result<Vec<TenantId>> {
+        let mut gone = Vec::new();
         for farewell in self.farewells().await? {
             self.dismiss(&farewell).await?;
+            gone.extend(farewell.owners_left.is_none().then_some(farewell.tenant.id));
             // The personal tenant stays to the last: who is interrupted logs in there to ask again.
             if farewell.tenant.id != self.user.personal_tenant_id {
                 self.leave(&farewell).await?;
@@ -96,7 +108,18 @@ impl<'a> Erasure<'a> {
         self.forget(Grant::of_user(user_id)).await?;
         self.forget(LoginEvent::of_user(user_id)).await?;
         self.forget(Link::of_user(user_id)).await?;
-        self.forget(KnownDevice::of_user(user_id)).await
+        self.forget(KnownDevice::of_user(user_id)).await?;
+        Ok(gone)
+    }
+
+    /// Deletes the API keys of a tenant that goes.
+    async fn lock_out(&self, tenant_id: TenantId) -> Result<()> {
+        for api_keys in self.store.all(&ApiKey::of_tenant(tenant_id)).await?.chunks(BATCH) {
+            let change = Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id);
+            let discard = |change: Change, key: &Stored<ApiKey>| change.discard::<ApiKey>(key.key());
+            self.store.commit(self.actor, api_keys.iter().fold(change, discard)).await?;
+        }
+        Ok(())
     }
 
     /// Every tenant of the account. All are looked at before any is left.
@@ -115,7 +138,7 @@ impl<'a> Erasure<'a> {
 
     async fn farewell(&self, membership: Stored<Membership>, tenant: Stored<Tenant>) -> Result<Farewell> {
         let owners_left = owners_left(self.user, &tenant, membership.role);
-        let (mut others, mut machines, mut api_keys) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut others, mut machines) = (Vec::new(), Vec::new());
         if owners_left.is_none() {
             others = self.store.all(&Membership::of_tenant(tenant.id).consistent()).await?;
             others.retain(|member| member.user_id != self.user.id);
@@ -123,12 +146,11 @@ impl<'a> Erasure<'a> {
                 return Err(last_owner(&tenant));
             }
             machines = self.store.all(&ServiceAccount::of_tenant(tenant.id)).await?;
-            api_keys = self.store.all(&ApiKey::of_tenant(tenant.id)).await?;
         }
-        Ok(Farewell { membership, tenant, owners_left, others, machines, api_keys })
+        Ok(Farewell { membership, tenant, owners_left, others, machines })
     }
 
-    /// Ends the memberships of everybody else in a tenant that goes, its service accounts and its API keys.
+    /// Ends the memberships of everybody else in a tenant that goes, and its service accounts.
     async fn dismiss(&self, farewell: &Farewell) -> Result<()> {
         let now = self.actor.now;
         let tenant_id = farewell.tenant.id;
@@ -149,12 +171,6 @@ impl<'a> Erasure<'a> {
                 change.revoke(ids::new(now), Subject::ServiceAccount(machine.id), now)
             });
             self.store.commit(self.actor, change).await?;
-        }
-        for api_keys in farewell.api_keys.chunks(BATCH) {
-            let change = Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id);
-            let discard =
-                |change: Change, key: &Stored<ApiKey>| change.discard::<ApiKey>(ApiKey::key_of(key.id));
-            self.store.commit(self.actor, api_keys.iter().fold(change, discard)).await?;
         }
         Ok(())
     }

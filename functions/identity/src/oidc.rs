@@ -17,8 +17,9 @@ use platform::{outbound::Outbound, secrets::Secrets};
 
 use self::{config::OidcConfig, provider::Provider};
 
-/// How long everything that a provider is asked for one request may take together. The function itself has 10 s.
-const PATIENCE: Duration = Duration::from_secs(7);
+/// How long everything that a provider is asked for one request may take together. The function itself has 10 s, of which
+/// a renewal may wait three for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a provider answers, if it does in time.
 ///

@@ -88,13 +88,18 @@ impl Tat {
         Self(Self::latest(rate, now).0.saturating_add(wait))
     }
 
-    /// The one of a subject whose rate changes: as many of its requests count as before, up to all of the new burst.
+    /// The one of a subject whose rate changes: as much of its requests is still to be paid for as before, at the new
+    /// price, up to all of the new burst. Rounded up: nothing is given away.
     #[must_use]
     pub fn carried_over(self, from: Rate, to: Rate, now: Timestamp) -> Self {
         let whole = Self::whole(now);
-        let used = self.0.saturating_sub(whole.0).max(0).div_euclid(from.interval());
-        let used = used.min(i64::from(to.burst()));
-        if used == 0 { self.min(whole) } else { Self(whole.0.saturating_add(used * to.interval())) }
+        let owed = i128::from(self.0.saturating_sub(whole.0));
+        if owed <= 0 {
+            return self;
+        }
+        let (old, new) = (i128::from(from.interval()), i128::from(to.interval()));
+        let owed = ((owed * new + old - 1) / old).min(new * i128::from(to.burst()));
+        Self(whole.0.saturating_add(i64::try_from(owed).unwrap_or(i64::MAX)))
     }
 
     /// When it is past, rounded up to the millisecond.
@@ -232,6 +237,29 @@ mod tests {
                 let flow = (now.millis() - start.millis()) * 1000 / rate.interval();
                 prop_assert!(accepted <= i64::from(burst) + flow);
             }
+        }
+    }
+
+    #[test]
+    fn what_is_owed_is_carried_over_at_the_new_price() {
+        let now = Timestamp::from_seconds(1_000);
+        let rate = |per_minute, burst| {
+            Rate::new(NonZeroU32::new(per_minute).unwrap(), NonZeroU32::new(burst).unwrap())
+        };
+        let (slow, fast) = (rate(1, 2), rate(600, 2));
+        let ahead = |millis| Tat::whole(now + Duration::from_millis(millis));
+        for (case, from, to, owed, carried) in [
+            ("two requests", slow, fast, 120_000, 200),
+            ("a part of one", slow, fast, 59_000, 98),
+            ("the other way", fast, slow, 200, 120_000),
+            ("no more than a smaller burst", slow, rate(1, 1), 120_000, 60_000),
+            ("another burst alone", slow, rate(1, 9), 59_000, 59_000),
+            ("nothing", slow, fast, 0, 0),
+        ] {
+            let carried_over = ahead(owed).carried_over(from, to, now);
+            let expected = ahead(carried);
+            let apart = carried_over.micros() - expected.micros();
+            assert!((0..1_000).contains(&apart), "{case}: {carried_over:?}, not {expected:?}");
         }
     }
 }

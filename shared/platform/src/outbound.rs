@@ -54,7 +54,9 @@ impl Outbound {
         let request = Request::get(url)
             .header(header::ACCEPT, "application/json")
             .header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
-        self.send(what, request.body(SdkBody::empty()).map_err(|error| Error::internal(what, error))?).await
+        // What it gave us as a token may not even be one.
+        self.send(what, request.body(SdkBody::empty()).map_err(|error| Error::unavailable(what, error))?)
+            .await
     }
 
     /// Sends a form; with the name and the secret of a client of OAuth where it is one (RFC 6749 §2.3.1).

@@ -151,12 +151,14 @@ impl Store {
     /// # Errors
     /// As [`take`](Self::take).
     pub async fn change_rate(&self, subject: &Subject, from: Rate, to: Rate, now: Timestamp) -> Result<()> {
-        let mut known = self.allowance(subject).await?;
+        let item = self.fetch(ephemeral::TABLE, &key(subject), true).await?;
+        let mut known = item.as_ref().and_then(Allowance::of);
         for _ in 0..TRIES {
             let Some(old) = known else { return Ok(()) };
             let next = old.tat.carried_over(from, to, now);
             let mut update = Update::default();
             update.set("tat", number(next.micros()));
+            update.set(TTL, number(expiry(next, now)));
             update.condition = "#tat = :old";
             update.values.insert(":old".to_owned(), number(old.tat.micros()));
             match self.update_limit(subject, update).await? {

@@ -20,10 +20,10 @@ use crate::{
     oidc::{
         attempt::{self, Attempt, COOKIE, Seed},
         grant::Tokens,
-        id_token::IdClaims,
+        id_token::Profile,
         in_time,
         link::{self, Decision, Link},
-        provider::{Provider, refuse},
+        provider::{Provider, Redeemed, refuse},
     },
     session::SessionKind,
     tokens::TokensView,
@@ -66,15 +66,14 @@ pub(crate) async fn oidc_callback(
     let now = visitor.info.now;
     let (seed, attempt) = resume(&app, &headers, provider, &answer, now).await?;
     let redirect = redirect_uri(&app, &name);
-    let redeemed = in_time(async {
-        if !provider.is_own(answer.issuer.as_deref(), now).await? {
-            return Err(refuse("the answer is of another provider"));
+    let (redeemed, shown) = in_time(show(&app, provider, answer, &seed, &redirect, now)).await?;
+    let user = match shown {
+        Shown::Known(user) => user,
+        Shown::Stranger(profile, stale) => {
+            let subject = &redeemed.claims.sub;
+            account(&app, &visitor, Stranger { provider, subject, profile, stale }).await?
         }
-        let code = answer.code.ok_or_else(|| refuse(format!("no code: {}", answer.error)))?;
-        provider.redeem(&code, &seed, &redirect, now).await
-    });
-    let redeemed = redeemed.await?;
-    let user = account(&app, &visitor, provider, &redeemed.claims).await?;
+    };
     let place = Place::find(app.edge.store(), &user, None, Some(attempt.session)).await?;
     let device = attempts::Attempt::new(&app.edge, &user.email, &visitor.info);
     let until = redeemed.claims.until();
@@ -151,58 +150,92 @@ async fn resume(
     Ok((seed, used.value))
 }
 
-/// The account of somebody who has shown who they are at a provider; linked, or made, if it was not.
-async fn account(
+/// Who has come from a provider.
+enum Shown {
+    /// Somebody whose account is linked to who they are there.
+    Known(Stored<User>),
+    /// Somebody else, with what the provider tells of them, and the link to an account that was erased.
+    Stranger(Profile, Option<Stored<Link>>),
+}
+
+/// Everything that may wait for the provider.
+async fn show(
     app: &App,
-    visitor: &Visitor,
     provider: &Provider,
-    claims: &IdClaims,
-) -> Result<Stored<User>, Error> {
+    answer: Returned,
+    seed: &Seed,
+    redirect: &str,
+    now: Timestamp,
+) -> Result<(Redeemed, Shown), Error> {
+    if !provider.is_own(answer.issuer.as_deref(), now).await? {
+        return Err(refuse("the answer is of another provider"));
+    }
+    let code = answer.code.ok_or_else(|| refuse(format!("no code: {}", answer.error)))?;
+    let redeemed = provider.redeem(&code, seed, redirect, now).await?;
     let store = app.edge.store();
-    let linked: Option<Stored<Link>> =
-        store.get_consistent(&Link::key_of(provider.issuer(), &claims.sub)).await?;
-    let known = match &linked {
+    let link: Option<Stored<Link>> =
+        store.get_consistent(&Link::key_of(provider.issuer(), &redeemed.claims.sub)).await?;
+    let user = match &link {
         Some(link) => store.get_consistent(&User::key_of(link.user_id)).await?,
         None => None,
     };
-    let same_email = match link::verified_email(claims) {
-        Some(email) if known.is_none() => user::store::find_by_email(store, &email).await?,
-        _ => None,
+    let shown = match user {
+        Some(user) => Shown::Known(user),
+        None => Shown::Stranger(provider.profile(&redeemed, now).await?, link),
     };
+    Ok((redeemed, shown))
+}
+
+/// Somebody who has shown who they are at a provider, and has no account that is linked to that.
+struct Stranger<'a> {
+    provider: &'a Provider,
+    subject: &'a str,
+    profile: Profile,
+    /// A link to an account that was erased.
+    stale: Option<Stored<Link>>,
+}
+
+/// The account of a stranger: linked, or made.
+async fn account(app: &App, visitor: &Visitor, stranger: Stranger<'_>) -> Result<Stored<User>, Error> {
+    let Stranger { provider, subject, profile, stale } = stranger;
+    let store = app.edge.store();
     let now = visitor.info.now;
-    let link = |user: &User| Link {
-        issuer: provider.issuer().to_owned(),
-        subject: claims.sub.clone(),
-        user_id: user.id,
-        created_at: now,
+    let same_email = match link::verified_email(&profile) {
+        Some(email) => user::store::find_by_email(store, &email).await?,
+        None => None,
     };
-    let decision = link::decide(claims, known.is_some(), same_email.as_deref())?;
-    let (user, change) = match (decision, known, same_email) {
-        (Decision::Known, Some(user), _) => return Ok(user),
-        (Decision::Create(email), ..) => {
-            let user = newcomer(app, claims, email, now).await?;
-            let change = Change::new("user.register", "user", user.id).in_tenant(user.personal_tenant_id);
-            (user.clone(), create_with_tenant(change, &user)?)
-        }
-        (_, _, Some(user)) => {
+    let (user, change) = match (link::decide(&profile, same_email.as_deref())?, same_email) {
+        (Decision::Adopt, Some(user)) => {
             let change = Change::new("user.link", "user", user.id).in_tenant(user.personal_tenant_id);
             (user.value.clone(), change.require(&user))
         }
-        _ => return Err(Error::internal("find an account", "the decision is about none")),
+        (Decision::Adopt, None) => {
+            return Err(Error::internal("find an account", "the decision is about none"));
+        }
+        (Decision::Create(email), _) => {
+            let user = newcomer(app, &profile, email, now).await?;
+            let change = Change::new("user.register", "user", user.id).in_tenant(user.personal_tenant_id);
+            (user.clone(), create_with_tenant(change, &user)?)
+        }
     };
-    let change = match &linked {
-        // Of an account that was erased.
-        Some(stale) => change.replace(stale, &link(&user)),
-        None => change.create(&link(&user), store::changed_meanwhile()),
+    let link = Link {
+        issuer: provider.issuer().to_owned(),
+        subject: subject.to_owned(),
+        user_id: user.id,
+        created_at: now,
+    };
+    let change = match &stale {
+        Some(stale) => change.replace(stale, &link),
+        None => change.create(&link, store::changed_meanwhile()),
     };
     store.commit(&visitor.actor, change).await?;
     user::store::require(store, user.id).await
 }
 
 /// A new account. Its password is one that nobody knows: whoever wants one has it reset by mail.
-async fn newcomer(app: &App, claims: &IdClaims, email: Email, now: Timestamp) -> Result<User, Error> {
+async fn newcomer(app: &App, profile: &Profile, email: Email, now: Timestamp) -> Result<User, Error> {
     let password = app.hasher.hash(crate::password::NewPassword::unknown(ids::random())).await?;
-    let username = link::username(claims, &email, ids::random());
+    let username = link::username(profile, &email, ids::random());
     let user = new_user(email, username, password, now);
     Ok(User { email_verified_at: Some(now), ..user })
 }

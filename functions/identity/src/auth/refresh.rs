@@ -81,8 +81,15 @@ async fn exchange(app: &App, visitor: &Visitor, presented: &RefreshToken) -> Res
     // Another instance may have rotated the family to a key that this one has not seen.
     let keys = app.refresh_keys.knowing(Some(&session.family.hash_kid)).await?;
     match refresh::rotate(&session.family, presented, &keys, kid, now) {
-        Decision::Rotate { successor, next } => {
+        Decision::Rotate { .. } => {
             let vouched_until = renewal::vouched_until(app, &visitor.actor, &session).await?;
+            // That may have taken seconds, which nobody's ten for a replay should lack.
+            let now = app.edge.clock().now();
+            let Decision::Rotate { successor, next } =
+                refresh::rotate(&session.family, presented, &keys, kid, now)
+            else {
+                return Err(over());
+            };
             let next = Session { family: *next, vouched_until, ..session.value.clone() };
             let change = Change::new("session.refresh", "session", session.id())
                 .in_tenant(session.tenant_id)

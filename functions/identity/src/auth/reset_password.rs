@@ -8,6 +8,7 @@ use super::redemption::{Redemption, refused};
 use crate::{
     App,
     mail_token::Purpose,
+    oidc::grant,
     password::{self, NewPassword},
     user::User,
 };
@@ -61,5 +62,6 @@ pub(crate) async fn reset_password(
     let change =
         redemption.change("user.reset_password", &next).revoke(ids::new(now), Subject::User(user.id), now);
     app.edge.store().commit(&visitor.actor, change).await?;
+    grant::forget(app.edge.store(), &visitor.actor, user, None).await;
     Ok(NoContent)
 }

@@ -8,6 +8,7 @@ use store::{Change, Stored};
 use super::{account, confirm::confirm};
 use crate::{
     App,
+    oidc::grant,
     password::{self, NewPassword, PresentedPassword},
     session::Session,
     user::User,
@@ -59,6 +60,7 @@ pub(crate) async fn change_password(
         .revoke(ids::new(now), Subject::User(user.id), now);
     let change = keep_current(&app, &allowed, change, &user, &next, now).await?;
     app.edge.store().commit(&allowed.actor, change).await?;
+    grant::forget(app.edge.store(), &allowed.actor, &user, allowed.principal().session_id).await;
     Ok(NoContent)
 }
 

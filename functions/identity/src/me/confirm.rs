@@ -15,13 +15,14 @@ use crate::{
 /// How long ago somebody may have logged in at their provider.
 const RECENT: Duration = Duration::from_mins(5);
 
-async fn require_recent_login<P>(app: &App, allowed: &Allowed<P>) -> Result<()> {
+async fn require_recent_login<P>(app: &App, allowed: &Allowed<P>, user: &User) -> Result<()> {
     let session: Option<Stored<Session>> = match allowed.principal().session_id {
         Some(id) => app.edge.store().get_consistent(&Session::key_of(id)).await?,
         None => None,
     };
     let is_recent = session.is_some_and(|session| {
-        session.vouched_until.is_some() && allowed.info.now.since(session.family.created_at) < RECENT
+        let is_alive = session.vouched_until.is_some() && session.is_alive(user, allowed.info.now);
+        is_alive && allowed.info.now.since(session.family.created_at) < RECENT
     });
     let fault =
         "is required; whoever logs in at a provider may log in there again and leave it out for five minutes";
@@ -39,7 +40,7 @@ pub(super) async fn confirm<P>(
     user: &Stored<User>,
     password: Option<PresentedPassword>,
 ) -> Result<()> {
-    let Some(password) = password else { return require_recent_login(app, allowed).await };
+    let Some(password) = password else { return require_recent_login(app, allowed, user).await };
     let store = app.edge.store();
     let attempt = Attempt::new(&app.edge, &user.email, &allowed.info);
     attempt.admit(store).await?;

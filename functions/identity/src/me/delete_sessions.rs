@@ -9,7 +9,7 @@ use platform::{Allowed, NoContent, Result, ids};
 use store::Change;
 
 use super::account;
-use crate::{App, tokens};
+use crate::{App, oidc::grant, tokens};
 
 /// Ends all of one's own sessions, this one too.
 ///
@@ -34,5 +34,6 @@ pub(crate) async fn delete_sessions(
         .replace(&user, &user.value.clone().without_sessions(now))
         .revoke(ids::new(now), Subject::User(user.id), now);
     app.edge.store().commit(&allowed.actor, change).await?;
+    grant::forget(app.edge.store(), &allowed.actor, &user, None).await;
     Ok(tokens::without_cookies(NoContent.into_response()))
 }

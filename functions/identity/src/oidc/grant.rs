@@ -5,18 +5,43 @@ use kernel::{
     Error, Result, Secret, Timestamp,
     id::{SessionId, UserId},
 };
-use platform::keyring::{AppKeys, Kid};
+use platform::{
+    keyring::{AppKeys, Kid},
+    telemetry::causes,
+};
 use serde::{Deserialize, Serialize};
-use store::{Entity, Index, Key, Query, SealingKey, Table};
+use store::{Actor, Change, Entity, Index, Key, Query, SealingKey, Store, Stored, Table};
 
 use super::provider::{Provider, Redeemed};
-use crate::{IDENTITY_TABLE, refresh::TOKEN_LIFETIME};
+use crate::{IDENTITY_TABLE, refresh::TOKEN_LIFETIME, user::User};
 
 /// The grants of an account.
 const BY_USER: Index = Index("gsi1");
 
 /// What the key is for that seals the tokens.
 const PURPOSE: &str = "oidc/tokens/v1";
+
+/// Deletes what was sealed behind an account's sessions that have ended all at once: all but the one that is kept. What
+/// fails here, its time to live removes.
+pub(crate) async fn forget(store: &Store, actor: &Actor, user: &User, kept: Option<SessionId>) {
+    let found = store.all(&Grant::of_user(user.id)).await;
+    let outcome = async {
+        for some in
+            found?.iter().filter(|grant| Some(grant.session_id) != kept).collect::<Vec<_>>().chunks(BATCH)
+        {
+            let change = Change::new("user.forget", "user", user.id).in_tenant(user.personal_tenant_id);
+            let discard = |change: Change, grant: &&Stored<Grant>| change.discard::<Grant>(grant.key());
+            store.commit(actor, some.iter().fold(change, discard)).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = outcome.await {
+        tracing::warn!(error = causes(&error), "a provider's tokens outlive their sessions");
+    }
+}
+
+/// How many one change deletes.
+const BATCH: usize = 50;
 
 /// A provider's word for a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +52,10 @@ pub(crate) struct Grant {
     pub(crate) user_id: UserId,
     /// The provider's name in the configuration.
     pub(crate) provider: String,
+    /// Who it was when it gave this: its tokens are shown to nobody else who may come to have its name.
+    issuer: String,
+    /// Who we were there.
+    client_id: String,
     /// When the ID token ends.
     pub(crate) until: Timestamp,
     /// When it was given.
@@ -40,9 +69,7 @@ pub(crate) struct Grant {
 /// The tokens themselves, and what the next ID token is compared with.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Tokens {
-    /// The ID token.
-    id_token: Secret<String>,
-    /// What gets the next one, if the provider gave one.
+    /// What gets the next ID token, if the provider gave one.
     pub(crate) refresh_token: Option<Secret<String>>,
     /// Who they are there.
     pub(crate) subject: String,
@@ -53,14 +80,13 @@ pub(crate) struct Tokens {
 impl Tokens {
     /// Of a login that was begun with this nonce.
     pub(crate) fn of(redeemed: Redeemed, nonce: String) -> Self {
-        let Redeemed { claims, id_token, refresh_token } = redeemed;
-        Self { id_token, refresh_token, subject: claims.sub, nonce }
+        let Redeemed { claims, refresh_token, .. } = redeemed;
+        Self { refresh_token, subject: claims.sub, nonce }
     }
 
     /// After a renewal. A provider that gives no new refresh token leaves the old one in force (RFC 6749 §6).
-    pub(crate) fn renewed(self, redeemed: Redeemed) -> Self {
-        let Redeemed { id_token, refresh_token, .. } = redeemed;
-        Self { id_token, refresh_token: refresh_token.or(self.refresh_token), ..self }
+    pub(crate) fn renewed(self, refresh_token: Option<Secret<String>>) -> Self {
+        Self { refresh_token: refresh_token.or(self.refresh_token), ..self }
     }
 }
 
@@ -88,8 +114,22 @@ impl Grant {
         let plain = serde_json::to_vec(tokens).map_err(|error| Error::internal("seal tokens", error))?;
         let sealed = sealing_key(keys, &kid)?.seal(plain, &place(owner.session_id))?;
         let Owner { session_id, user_id } = owner;
-        let provider = provider.name().to_owned();
-        Ok(Self { session_id, user_id, provider, until, given_at: now, kid, sealed })
+        Ok(Self {
+            session_id,
+            user_id,
+            provider: provider.name().to_owned(),
+            issuer: provider.issuer().to_owned(),
+            client_id: provider.client_id().to_owned(),
+            until,
+            given_at: now,
+            kid,
+            sealed,
+        })
+    }
+
+    /// Whether it is that provider's, which knows us as it did.
+    pub(crate) fn is_of(&self, provider: &Provider) -> bool {
+        self.issuer == provider.issuer() && self.client_id == provider.client_id()
     }
 
     /// The tokens.

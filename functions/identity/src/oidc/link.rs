@@ -5,7 +5,7 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use store::{Entity, Index, Key, Query, Table};
 
-use super::id_token::IdClaims;
+use super::id_token::Profile;
 use crate::{IDENTITY_TABLE, email::Email, user::User, username::Username};
 
 /// The links of an account.
@@ -57,25 +57,20 @@ impl Entity for Link {
 /// What is done with somebody who has shown who they are at a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// They have been here before.
-    Known,
     /// Their e-mail address has an account, which is theirs.
     Adopt,
     /// They get an account.
     Create(Email),
 }
 
-/// Decides, from the link and the account with that e-mail address, if there are any. An address counts only where
+/// Decides on somebody who was not here before, from the account with their e-mail address, if there is one. An address counts only where
 /// both sides have seen that it is theirs: otherwise whoever registers it first would share the account.
 ///
 /// # Errors
 /// [`Error::Forbidden`] when the provider does not vouch for an address; [`Error::Conflict`] when the account here has
 /// not verified it.
-pub fn decide(claims: &IdClaims, is_linked: bool, same_email: Option<&User>) -> Result<Decision> {
-    if is_linked {
-        return Ok(Decision::Known);
-    }
-    let email = verified_email(claims).ok_or_else(|| {
+pub fn decide(profile: &Profile, same_email: Option<&User>) -> Result<Decision> {
+    let email = verified_email(profile).ok_or_else(|| {
         Error::Forbidden("the provider does not vouch for an e-mail address of yours".into())
     })?;
     match same_email {
@@ -89,13 +84,13 @@ pub fn decide(claims: &IdClaims, is_linked: bool, same_email: Option<&User>) -> 
 }
 
 /// The address that the provider has seen to be theirs.
-pub fn verified_email(claims: &IdClaims) -> Option<Email> {
-    claims.profile.email.as_deref().filter(|_| claims.profile.email_verified)?.parse().ok()
+pub fn verified_email(profile: &Profile) -> Option<Email> {
+    profile.email.as_deref().filter(|_| profile.email_verified)?.parse().ok()
 }
 
 /// A username for somebody new: what they are called there, as far as it can be, made unique.
-pub fn username(claims: &IdClaims, email: &Email, random: [u8; 4]) -> Username {
-    let wanted = claims.profile.preferred_username.as_deref().unwrap_or(email.local());
+pub fn username(profile: &Profile, email: &Email, random: [u8; 4]) -> Username {
+    let wanted = profile.preferred_username.as_deref().unwrap_or(email.local());
     let kept: String = wanted.chars().filter(char::is_ascii_alphanumeric).take(20).collect();
     let name = if kept.is_empty() { "user" } else { &kept };
     format!("{name}-{:08x}", u32::from_be_bytes(random))
@@ -110,14 +105,12 @@ mod tests {
 
     use super::*;
 
-    fn claims(changes: &Value) -> IdClaims {
-        let mut claims = json!({
-            "iss": "i", "sub": "s", "aud": "a", "exp": 1, "iat": 0, "email": "Ann@example.com", "email_verified": true
-        });
+    fn profile(changes: &Value) -> Profile {
+        let mut profile = json!({"email": "Ann@example.com", "email_verified": true});
         for (name, value) in changes.as_object().unwrap() {
-            claims[name] = value.clone();
+            profile[name] = value.clone();
         }
-        serde_json::from_value(claims).unwrap()
+        serde_json::from_value(profile).unwrap()
     }
 
     #[test]
@@ -126,18 +119,16 @@ mod tests {
         let unverified = User { email_verified_at: None, ..user.clone() };
         let verified = User { email_verified_at: Some(Timestamp::from_seconds(1)), ..user };
         let (vouched, not) = (json!({}), json!({"email_verified": false}));
-        for (case, claims_of, is_linked, account, expected) in [
-            ("somebody new", &vouched, false, None, "Create"),
-            ("an account of theirs", &vouched, false, Some(&verified), "Adopt"),
-            ("an account of anybody's", &vouched, false, Some(&unverified), "email_unverified"),
-            ("linked", &vouched, true, Some(&unverified), "Known"),
-            ("linked, and the address is not theirs any more", &not, true, None, "Known"),
-            ("an address that nobody checked", &not, false, Some(&verified), "vouch"),
-            ("the same without an account", &not, false, None, "vouch"),
-            ("no address", &json!({"email": null}), false, None, "vouch"),
-            ("no address that is one", &json!({"email": "ann"}), false, None, "vouch"),
+        for (case, told, account, expected) in [
+            ("somebody new", &vouched, None, "Create"),
+            ("an account of theirs", &vouched, Some(&verified), "Adopt"),
+            ("an account of anybody's", &vouched, Some(&unverified), "email_unverified"),
+            ("an address that nobody checked", &not, Some(&verified), "vouch"),
+            ("the same without an account", &not, None, "vouch"),
+            ("no address", &json!({"email": null}), None, "vouch"),
+            ("no address that is one", &json!({"email": "ann"}), None, "vouch"),
         ] {
-            let decided = format!("{:?}", decide(&claims(claims_of), is_linked, account));
+            let decided = format!("{:?}", decide(&profile(told), account));
             assert!(decided.contains(expected), "{case}: {decided}");
         }
     }
@@ -151,7 +142,7 @@ mod tests {
             (json!({"preferred_username": "安"}), "user-01020304"),
             (json!({"preferred_username": "x".repeat(99)}), "xxxxxxxxxxxxxxxxxxxx-01020304"),
         ] {
-            assert_eq!(username(&claims(&wanted), &email, [1, 2, 3, 4]).as_str(), name);
+            assert_eq!(username(&profile(&wanted), &email, [1, 2, 3, 4]).as_str(), name);
         }
     }
 }

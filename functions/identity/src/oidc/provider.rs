@@ -46,8 +46,8 @@ struct Inner {
 #[derive(Clone, Debug)]
 struct KeySet {
     read_at: Timestamp,
-    /// When an unknown key last had them read again, whether or not that worked.
-    searched_at: Option<Timestamp>,
+    /// When an unknown key last had them read again, and whether that worked.
+    searched: Option<(Timestamp, bool)>,
     keys: HashMap<String, PublicKey>,
 }
 
@@ -55,7 +55,9 @@ struct KeySet {
 #[derive(Deserialize)]
 struct Tokens {
     access_token: Secret<String>,
-    id_token: Secret<String>,
+    /// What is exchanged for a code has one, a renewal may have none (OpenID Connect Core 1.0 §3.1.3.3, §12.2).
+    #[serde(default)]
+    id_token: Option<Secret<String>>,
     token_type: String,
     #[serde(default)]
     refresh_token: Option<Secret<String>>,
@@ -65,10 +67,20 @@ struct Tokens {
 pub(crate) struct Redeemed {
     /// The ID token's claims, checked.
     pub(crate) claims: IdClaims,
-    /// The ID token itself.
-    pub(crate) id_token: Secret<String>,
-    /// What gets the next one, if the provider gives one.
+    /// What gets the next ID token, if the provider gives one.
     pub(crate) refresh_token: Option<Secret<String>>,
+    /// What is shown to ask who it is.
+    access_token: Secret<String>,
+}
+
+/// What a provider says of a login that is to be renewed.
+pub(crate) enum Renewed {
+    /// It vouches anew.
+    Redeemed(Box<Redeemed>),
+    /// It gives tokens, and no word about the person.
+    Tokens(Option<Secret<String>>),
+    /// It has ended the login.
+    Ended,
 }
 
 /// What is known of the first login when it is renewed.
@@ -83,6 +95,12 @@ enum Exchanged {
     Tokens(Tokens),
     /// It does not take the code, or the refresh token.
     Refused,
+}
+
+/// Why it gives no tokens (RFC 6749 §5.2).
+#[derive(Deserialize)]
+struct Denied {
+    error: String,
 }
 
 impl Provider {
@@ -100,6 +118,11 @@ impl Provider {
     /// Who it is.
     pub fn issuer(&self) -> &str {
         &self.0.config.issuer
+    }
+
+    /// Who we are there.
+    pub(crate) fn client_id(&self) -> &str {
+        &self.0.config.client_id
     }
 
     /// Where a browser goes with its new session.
@@ -166,46 +189,45 @@ impl Provider {
         ];
         match self.exchange(&form, now).await? {
             Exchanged::Tokens(tokens) => {
-                let access_token = tokens.access_token.clone();
-                let redeemed = self.verify(tokens, &seed.nonce, None, now).await?;
-                self.introduced(redeemed, &access_token, now).await
+                let redeemed = self.verify(&tokens, &seed.nonce, None, now).await?;
+                redeemed.ok_or_else(|| Error::unavailable(WHAT, "it gave no ID token"))
             }
             Exchanged::Refused => Err(refuse("the provider refused the code")),
         }
     }
 
-    /// Gets the next ID token (OpenID Connect Core 1.0 §12); `None` when the provider has ended the login.
+    /// Gets the next ID token (OpenID Connect Core 1.0 §12).
     ///
     /// # Errors
     /// As [`redeem`](Self::redeem).
-    pub(crate) async fn renew(&self, login: &Renewal<'_>, now: Timestamp) -> Result<Option<Redeemed>> {
+    pub(crate) async fn renew(&self, login: &Renewal<'_>, now: Timestamp) -> Result<Renewed> {
         let form = [("grant_type", "refresh_token"), ("refresh_token", login.refresh_token.expose())];
         match self.exchange(&form, now).await? {
             Exchanged::Tokens(tokens) => {
-                self.verify(tokens, login.nonce, Some(login.subject), now).await.map(Some)
+                let redeemed = self.verify(&tokens, login.nonce, Some(login.subject), now).await?;
+                let renewed = redeemed.map(|redeemed| Renewed::Redeemed(Box::new(redeemed)));
+                Ok(renewed.unwrap_or(Renewed::Tokens(tokens.refresh_token)))
             }
-            Exchanged::Refused => Ok(None),
+            Exchanged::Refused => Ok(Renewed::Ended),
         }
     }
 
-    /// Asks who it is, where the ID token does not tell their address (OpenID Connect Core 1.0 §5.3).
-    async fn introduced(
-        &self,
-        mut redeemed: Redeemed,
-        access_token: &Secret<String>,
-        now: Timestamp,
-    ) -> Result<Redeemed> {
+    /// What the provider tells of them: in the ID token, or else where it is asked for (OpenID Connect Core 1.0 §5.3).
+    ///
+    /// # Errors
+    /// As [`redeem`](Self::redeem).
+    pub(crate) async fn profile(&self, redeemed: &Redeemed, now: Timestamp) -> Result<Profile> {
+        let Redeemed { claims, access_token, .. } = redeemed;
         let endpoint = self.metadata(now).await?.userinfo_endpoint;
-        let Some(endpoint) = endpoint.filter(|_| redeemed.claims.profile.email.is_none()) else {
-            return Ok(redeemed);
+        let Some(endpoint) = endpoint.filter(|_| claims.profile.email.is_none()) else {
+            return Ok(claims.profile.clone());
         };
         let reply = self.0.outbound.get_with(WHAT, &endpoint, access_token).await?;
         let told: Told = read(&endpoint, &reply)?;
-        if told.sub != redeemed.claims.sub {
+        if told.sub != claims.sub {
             return Err(refuse("the provider told about somebody else"));
         }
-        redeemed.claims.profile = told.profile;
-        Ok(redeemed)
+        Ok(told.profile)
     }
 
     async fn exchange(&self, grant: &[(&str, &str)], now: Timestamp) -> Result<Exchanged> {
@@ -221,7 +243,8 @@ impl Provider {
         let reply = self.0.outbound.post_form(WHAT, &metadata.token_endpoint, header, &form).await?;
         match reply.status {
             200 => {}
-            400 => return Ok(Exchanged::Refused),
+            // Everything else that it may say is about us, and no reason to send anybody away.
+            400 if is_invalid_grant(&reply.body) => return Ok(Exchanged::Refused),
             status => return Err(Error::unavailable(WHAT, format!("its token endpoint answered {status}"))),
         }
         let tokens: Tokens = serde_json::from_slice(&reply.body)
@@ -232,17 +255,19 @@ impl Provider {
         Ok(Exchanged::Tokens(tokens))
     }
 
+    /// The claims of the ID token, if there is one.
     async fn verify(
         &self,
-        tokens: Tokens,
+        tokens: &Tokens,
         nonce: &str,
         renewed_for: Option<&str>,
         now: Timestamp,
-    ) -> Result<Redeemed> {
+    ) -> Result<Option<Redeemed>> {
         if !tokens.token_type.eq_ignore_ascii_case("bearer") {
             return Err(refuse("its access token is of another type"));
         }
-        let text = tokens.id_token.expose();
+        let Some(id_token) = &tokens.id_token else { return Ok(None) };
+        let text = id_token.expose();
         let header = jsonwebtoken::decode_header(text).map_err(|error| refuse(error.to_string()))?;
         let is_typed = header.typ.as_deref().is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
         if !is_typed || header.crit.is_some() {
@@ -260,7 +285,8 @@ impl Provider {
             algorithm: key.algorithm(),
         };
         claims.check(&expected, now).map_err(|refusal| refuse(refusal.to_string()))?;
-        Ok(Redeemed { claims, id_token: tokens.id_token, refresh_token: tokens.refresh_token })
+        let (refresh_token, access_token) = (tokens.refresh_token.clone(), tokens.access_token.clone());
+        Ok(Some(Redeemed { claims, refresh_token, access_token }))
     }
 
     /// The key of that name, or the only one there is. An unknown name makes the keys be read again, once per cool-down.
@@ -271,14 +297,21 @@ impl Provider {
         };
         let found = set.find(kid).cloned();
         if !set.is_due(found.is_some(), now) {
-            return Ok(found);
+            return match set.searched {
+                // It may be there: nobody could look.
+                Some((_, false)) if found.is_none() => {
+                    Err(Error::unavailable(WHAT, "its keys could not be read"))
+                }
+                _ => Ok(found),
+            };
         }
+        let read = self.read_keys(now).await;
         if found.is_none() {
-            set.searched_at = Some(now);
+            set.searched = Some((now, read.is_ok()));
         }
-        match self.read_keys(now).await {
+        match read {
             Ok(read) => {
-                *set = KeySet { searched_at: set.searched_at, ..read };
+                *set = KeySet { searched: set.searched, ..read };
                 Ok(set.find(kid).cloned())
             }
             // Keys that are known are good for longer than a provider's bad hour: they are asked for again a while later.
@@ -298,7 +331,7 @@ impl Provider {
             // What we cannot verify with, keys to encrypt with among them, is left out (RFC 7517 §5).
             Some((kid, PublicKey::read(jwk).ok()?))
         };
-        Ok(KeySet { read_at: now, searched_at: None, keys: document.keys.iter().filter_map(named).collect() })
+        Ok(KeySet { read_at: now, searched: None, keys: document.keys.iter().filter_map(named).collect() })
     }
 
     async fn metadata(&self, now: Timestamp) -> Result<Metadata> {
@@ -369,9 +402,20 @@ impl KeySet {
         if is_found {
             now.since(self.read_at) >= FRESH
         } else {
-            self.searched_at.is_none_or(|searched_at| now.since(searched_at) >= COOL_DOWN)
+            self.searched.is_none_or(|(searched_at, _)| now.since(searched_at) >= COOL_DOWN)
         }
     }
+}
+
+/// Whether the code, or the refresh token, is what is wrong: it may be used, withdrawn, or wait for the person.
+fn is_invalid_grant(body: &[u8]) -> bool {
+    let denied: Option<Denied> = serde_json::from_slice(body).ok();
+    denied.is_some_and(|denied| {
+        matches!(
+            &*denied.error,
+            "invalid_grant" | "interaction_required" | "login_required" | "consent_required"
+        )
+    })
 }
 
 /// Every reason looks alike to the person, and stands in the log.

@@ -11,7 +11,7 @@ use store::{Actor, Change, Entity, Key, Store, Stored, Table, ephemeral};
 use super::{
     grant::{Grant, Owner},
     in_time,
-    provider::Renewal,
+    provider::{Renewal, Renewed},
 };
 use crate::{
     App,
@@ -21,7 +21,7 @@ use crate::{
 /// What was given so recently is not asked for again: of many refreshes at once one asks the provider.
 const RECENT: Duration = Duration::from_secs(10);
 /// How often, and how far apart, it is looked whether another one's turn has ended.
-const LOOKS: u32 = 30;
+const LOOKS: u32 = 15;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// Until when the provider vouches for a session; `None` when it began with a password. An ID token that would end
@@ -41,7 +41,9 @@ pub(crate) async fn vouched_until(
     let store = app.edge.store();
     for _ in 0..LOOKS {
         let now = app.edge.clock().now();
-        let grant = read(store, session).await?;
+        let Some(grant) = read(store, session).await? else {
+            return Err(end(app, actor, session, now).await?);
+        };
         if let Some(until) = standing(&grant, now) {
             return Ok(Some(until));
         }
@@ -55,9 +57,8 @@ pub(crate) async fn vouched_until(
     Err(Error::unavailable("renew a login at its provider", "another renewal does not end"))
 }
 
-async fn read(store: &Store, session: &Session) -> Result<Stored<Grant>> {
-    let grant: Option<Stored<Grant>> = store.get_consistent(&Grant::key_of(session.id())).await?;
-    grant.ok_or_else(over)
+async fn read(store: &Store, session: &Session) -> Result<Option<Stored<Grant>>> {
+    store.get_consistent(&Grant::key_of(session.id())).await
 }
 
 /// Until when a grant holds, unless it is to be renewed first.
@@ -68,7 +69,9 @@ fn standing(grant: &Grant, now: Timestamp) -> Option<Timestamp> {
 
 /// Asks the provider, unless whoever had the turn before has just done that.
 async fn in_turn(app: &App, actor: &Actor, session: &Stored<Session>, now: Timestamp) -> Result<Timestamp> {
-    let grant = read(app.edge.store(), session).await?;
+    let Some(grant) = read(app.edge.store(), session).await? else {
+        return Err(end(app, actor, session, now).await?);
+    };
     match standing(&grant, now) {
         Some(until) => Ok(until),
         None => Renewing { app, actor, session, grant: &grant, now }.run().await,
@@ -98,11 +101,12 @@ impl Renewing<'_> {
         let holds = self.grant.until > self.now;
         match in_time(self.ask()).await {
             Ok(Word::Given(next)) => {
+                let holds = next.until > self.now;
                 let change = Change::new("session.renew", "session", self.session.id());
                 let raced = Error::InProgress { retry_after: Duration::from_secs(1) };
                 let change = change.in_tenant(self.session.tenant_id).replace_or(self.grant, &next, raced);
                 self.app.edge.store().commit(self.actor, change).await?;
-                Ok(next.until)
+                if holds { Ok(next.until) } else { Err(self.end().await?) }
             }
             Ok(Word::Kept) if holds => Ok(self.grant.until),
             Err(error @ Error::Unavailable { .. }) if holds => {
@@ -118,29 +122,36 @@ impl Renewing<'_> {
 
     async fn ask(&self) -> Result<Word> {
         let provider = self.app.require_oidc().and_then(|oidc| oidc.provider(&self.grant.provider));
-        let keys = self.app.roots.knowing(Some(&self.grant.kid)).await?;
-        let tokens = self.grant.open(&keys)?;
-        let (Ok(provider), Some(refresh_token)) = (provider, &tokens.refresh_token) else {
+        let Some(provider) = provider.ok().filter(|provider| self.grant.is_of(provider)) else {
             return Ok(Word::Kept);
         };
+        let keys = self.app.roots.knowing(Some(&self.grant.kid)).await?;
+        // A key that was taken away takes along what it sealed.
+        let Ok(tokens) = self.grant.open(&keys) else { return Ok(Word::Kept) };
+        let Some(refresh_token) = &tokens.refresh_token else { return Ok(Word::Kept) };
         let login = Renewal { refresh_token, subject: &tokens.subject, nonce: &tokens.nonce };
-        let Some(redeemed) = provider.renew(&login, self.now).await? else {
-            return Ok(Word::Withdrawn);
+        let (until, next) = match provider.renew(&login, self.now).await? {
+            Renewed::Ended => return Ok(Word::Withdrawn),
+            Renewed::Redeemed(redeemed) => (redeemed.claims.until(), redeemed.refresh_token),
+            // The next renewal needs the token, and the session ends with the ID token that there is.
+            Renewed::Tokens(next) => (self.grant.until, next),
         };
         let owner = Owner { session_id: self.session.id(), user_id: self.session.user_id };
-        let until = redeemed.claims.until();
-        Grant::seal(owner, provider, &tokens.renewed(redeemed), until, &keys, self.now).map(Word::Given)
+        Grant::seal(owner, provider, &tokens.renewed(next), until, &keys, self.now).map(Word::Given)
     }
 
-    /// Ends the session; what its owner is told.
     async fn end(&self) -> Result<Error> {
-        let change = Change::new("session.end_unvouched", "session", self.session.id());
-        let change = session::store::end(change, self.session, self.now);
-        match self.app.edge.store().commit(self.actor, change).await {
-            // Somebody else has ended it at this moment.
-            Ok(()) | Err(Error::Conflict { .. }) => Ok(over()),
-            Err(error) => Err(error),
-        }
+        end(self.app, self.actor, self.session, self.now).await
+    }
+}
+
+/// Ends a session for which nobody vouches any more; what its owner is told.
+async fn end(app: &App, actor: &Actor, session: &Stored<Session>, now: Timestamp) -> Result<Error> {
+    let change = Change::new("session.end_unvouched", "session", session.id());
+    match app.edge.store().commit(actor, session::store::end(change, session, now)).await {
+        // Somebody else has ended it at this moment.
+        Ok(()) | Err(Error::Conflict { .. }) => Ok(over()),
+        Err(error) => Err(error),
     }
 }
 

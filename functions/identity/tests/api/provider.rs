@@ -44,6 +44,10 @@ pub(crate) struct State {
     codes: HashMap<String, HashMap<String, String>>,
     /// The refresh tokens in force, with the nonce of their login. Each is used once.
     pub(crate) refresh_tokens: HashMap<String, String>,
+    /// The one that was used last.
+    pub(crate) spent: Option<(String, String)>,
+    /// What the token endpoint says in place of tokens, with a 400.
+    pub(crate) denial: Option<&'static str>,
     /// Changes of the documents and tokens it hands out.
     pub(crate) discovery: Value,
     pub(crate) claims: Value,
@@ -132,6 +136,8 @@ impl Provider {
             signer,
             codes: HashMap::new(),
             refresh_tokens: HashMap::new(),
+            spent: None,
+            denial: None,
             discovery: none(),
             claims: none(),
             header: none(),
@@ -230,6 +236,9 @@ impl Provider {
         if !Self::knows_client(state, authorization, form) {
             return (401, json!({"error": "invalid_client"}));
         }
+        if let Some(error) = state.denial {
+            return (400, json!({"error": error}));
+        }
         let nonce = match &*form["grant_type"] {
             "authorization_code" => state.codes.remove(&form["code"]).filter(|sent| {
                 let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
@@ -237,10 +246,10 @@ impl Provider {
                     && sent["code_challenge_method"] == "S256"
                     && form["redirect_uri"] == sent["redirect_uri"]
             }),
-            "refresh_token" => state
-                .refresh_tokens
-                .remove(&form["refresh_token"])
-                .map(|nonce| HashMap::from([("nonce".to_owned(), nonce)])),
+            "refresh_token" => {
+                state.spent = state.refresh_tokens.remove_entry(&form["refresh_token"]);
+                state.spent.clone().map(|(_, nonce)| HashMap::from([("nonce".to_owned(), nonce)]))
+            }
             _ => None,
         };
         let Some(nonce) = nonce.map(|sent| sent["nonce"].clone()) else {

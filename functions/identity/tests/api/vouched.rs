@@ -114,6 +114,79 @@ async fn assert_ended(case: &str, app: &App, tokens: &Value) {
 }
 
 #[tokio::test]
+async fn what_the_provider_says_of_us_ends_no_session() {
+    let (app, provider) = start().await;
+    let tokens = log_in(&app, &provider, &json!({})).await;
+    app.lab().advance(Duration::from_mins(31));
+    for error in ["invalid_client", "unauthorized_client", "invalid_request", "temporarily_unavailable"] {
+        provider.state().denial = Some(error);
+        refresh(&app, &tokens).await.problem(503);
+    }
+    provider.state().denial = None;
+    refresh(&app, &tokens).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_could_look_for_ends_no_session() {
+    let (app, provider) = start().await;
+    let tokens = log_in(&app, &provider, &json!({})).await;
+    app.lab().advance(Duration::from_mins(31));
+    provider.rotate("two", false, true);
+    provider.state().failing = Some(("/jwks", 500));
+    // The second one falls into the cool-down of the first.
+    for _ in 0..2 {
+        refresh(&app, &tokens).await.problem(503);
+        let nonce = provider.state().spent.clone();
+        provider.state().refresh_tokens.extend(nonce);
+    }
+    provider.state().failing = None;
+    app.lab().advance(Duration::from_secs(30));
+    refresh(&app, &tokens).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_renewal_without_an_id_token_keeps_the_last_one_s_end() {
+    let (app, provider) = start().await;
+    let tokens = log_in(&app, &provider, &json!({})).await;
+    provider.state().tokens = json!({"id_token": null});
+    app.lab().advance(Duration::from_mins(20));
+    let tokens = refresh(&app, &tokens).await.expect(200).json();
+    assert_eq!((&tokens["expires_in"], asked(&provider)), (&json!(600), 2));
+    provider.state().tokens = json!({});
+    app.lab().advance(Duration::from_mins(1));
+    let tokens = refresh(&app, &tokens).await.expect(200).json();
+    assert_eq!(tokens["expires_in"], 900, "the refresh token that came without one was kept");
+    provider.state().tokens = json!({"id_token": null});
+    app.lab().advance(Duration::from_mins(31));
+    assert_ended("nobody vouches any more", &app, &tokens).await;
+}
+
+#[tokio::test]
+async fn what_one_provider_gave_is_shown_to_no_other_of_its_name() {
+    let (app, provider) = start().await;
+    let tokens = log_in(&app, &provider, &json!({})).await;
+    let other = Provider::start(app.lab()).await;
+    let moved = other.function(app.lab()).await;
+    app.lab().advance(Duration::from_mins(20));
+    let tokens = refresh(&moved, &tokens).await.expect(200).json();
+    assert_eq!(tokens["expires_in"], 600, "the last word holds");
+    assert!(other.state().calls.is_empty());
+    app.lab().advance(Duration::from_mins(11));
+    assert_ended("another provider has the name", &moved, &tokens).await;
+    assert!(other.state().calls.is_empty());
+}
+
+#[tokio::test]
+async fn ending_every_session_deletes_what_was_sealed_behind_them() {
+    let (app, provider) = start().await;
+    log_in(&app, &provider, &json!({})).await;
+    let tokens = log_in(&app, &provider, &json!({})).await;
+    assert_eq!(grants(&app).await.len(), 2);
+    app.delete("/api/v1/me/sessions").bearer(&text(&tokens["access_token"])).await.expect(204);
+    assert!(grants(&app).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_renewed_id_token_may_leave_the_nonce_out() {
     let (app, provider) = start().await;
     let tokens = log_in(&app, &provider, &json!({})).await;
