@@ -68,7 +68,13 @@ impl Lab {
         ProcessLog::keep();
         let template = template();
         let cloud = Cloud::memory(template).unwrap_or_else(|error| panic!("the embedded cloud: {error}"));
-        Self { cloud, template, clock: Clock::manual(START), has_limits: false, witness: Witness::default() }
+        Self {
+            cloud,
+            template,
+            clock: Clock::manual(START),
+            has_limits: false,
+            witness: Witness::from_now_on(),
+        }
     }
 
     /// The same cloud, whose functions limit their callers from now on. Elsewhere they do not: a test asks often, and

@@ -47,6 +47,11 @@ struct Known {
 }
 
 impl Witness {
+    /// Of what is logged from now on: tests share their process, and its log.
+    pub(crate) fn from_now_on() -> Self {
+        Self(Arc::new(Mutex::new(Known { secrets: BTreeSet::new(), searched: ProcessLog::bytes() })))
+    }
+
     /// Notes what a request or an answer holds that may not be logged.
     pub fn saw(&self, headers: &HeaderMap, body: &[u8]) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,6 +126,11 @@ impl ProcessLog {
     /// function is seen only in its log.
     pub(crate) fn keep() {
         telemetry::init_to(LogLevel::INFO, || Self);
+    }
+
+    /// How much was logged so far.
+    fn bytes() -> usize {
+        LINES.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// What was logged since.
