@@ -6,6 +6,7 @@
 #                                          the last line is the API's address
 #   localstack/deploy.sh --url             prints the address of what runs
 #   localstack/deploy.sh --down            ends it; nothing is kept
+#   localstack/deploy.sh --architecture    prints what Lambda calls this machine's
 #   localstack/deploy.sh --sam             prints the path of the `sam` it deploys with, installed when it is missing
 #
 # It needs Rust, a C compiler, Python and, the first time, the package registries. GROUNDWORK_EMULATOR_PORT is where it
@@ -215,6 +216,7 @@ case "${1:-}" in
     "" | [A-Za-z]*=*) up "$@" ;;
     --url) runs || fail "nothing runs: localstack/deploy.sh deploys"; echo "$url" ;;
     --down) down ;;
+    --architecture) architecture ;;
     --sam) step "what it needs" needs; echo "$venvs/sam/bin/sam" ;;
-    *) fail "unknown option $1 (there are NAME=VALUE, --url, --down and --sam)" ;;
+    *) fail "unknown option $1 (there are NAME=VALUE, --url, --down, --architecture and --sam)" ;;
 esac

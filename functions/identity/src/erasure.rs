@@ -5,7 +5,7 @@
 
 use kernel::{Error, Result, Role, id::TenantId, revocation::Subject};
 use platform::{api_key::ApiKey, ids, telemetry::causes};
-use store::{Actor, Change, Entity, Key, Query, Store, Stored};
+use store::{Actor, Change, Entity, Query, Store, Stored};
 
 use crate::{
     login_event::{KnownDevice, LoginEvent},
@@ -17,8 +17,8 @@ use crate::{
     user::{self, User},
 };
 
-/// How many items one change deletes. A transaction holds a hundred writes.
-const BATCH: usize = 50;
+/// How many members, or machines, one change dismisses: two writes for each, and a transaction holds a hundred.
+const BATCH: usize = 25;
 
 /// An account that is being erased.
 pub(crate) struct Erasure<'a> {
@@ -73,7 +73,7 @@ impl<'a> Erasure<'a> {
     pub(crate) async fn run(&self) -> Result<()> {
         let gone = self.clear().await?;
         for tenant_id in &gone {
-            self.lock_out(*tenant_id).await?;
+            self.delete_api_keys(*tenant_id).await?;
         }
         self.finish().await?;
         // What was written at the same moment, by a login or by somebody who made them a member. It is out of reach
@@ -82,7 +82,7 @@ impl<'a> Erasure<'a> {
             self.clear().await?;
             // Keys that an index told too late, or that were made while the tenant still was there.
             for tenant_id in gone {
-                self.lock_out(tenant_id).await?;
+                self.delete_api_keys(tenant_id).await?;
             }
             Ok::<_, Error>(())
         };
@@ -113,13 +113,10 @@ impl<'a> Erasure<'a> {
     }
 
     /// Deletes the API keys of a tenant that goes.
-    async fn lock_out(&self, tenant_id: TenantId) -> Result<()> {
-        for api_keys in self.store.all(&ApiKey::of_tenant(tenant_id)).await?.chunks(BATCH) {
-            let change = Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id);
-            let discard = |change: Change, key: &Stored<ApiKey>| change.discard::<ApiKey>(key.key());
-            self.store.commit(self.actor, api_keys.iter().fold(change, discard)).await?;
-        }
-        Ok(())
+    async fn delete_api_keys(&self, tenant_id: TenantId) -> Result<()> {
+        let change = || Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id);
+        let found = self.store.all(&ApiKey::of_tenant(tenant_id)).await?;
+        self.store.discard_all::<ApiKey>(self.actor, found.iter().map(|key| key.key()), change).await
     }
 
     /// Every tenant of the account. All are looked at before any is left.
@@ -154,8 +151,7 @@ impl<'a> Erasure<'a> {
     async fn dismiss(&self, farewell: &Farewell) -> Result<()> {
         let now = self.actor.now;
         let tenant_id = farewell.tenant.id;
-        // Two writes for each.
-        for members in farewell.others.chunks(BATCH / 2) {
+        for members in farewell.others.chunks(BATCH) {
             let change = Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id);
             let change = members.iter().fold(change, |change, member| {
                 let subject = Subject::Member(tenant_id, member.user_id);
@@ -164,7 +160,7 @@ impl<'a> Erasure<'a> {
             self.store.commit(self.actor, change).await?;
         }
         // An index may be behind: what it misses gets no tokens, because the tenant is not there.
-        for machines in farewell.machines.chunks(BATCH / 2) {
+        for machines in farewell.machines.chunks(BATCH) {
             let change = Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id);
             let change = machines.iter().fold(change, |change, machine| {
                 let change = change.discard::<ServiceAccount>(ServiceAccount::key_of(machine.id));
@@ -196,13 +192,9 @@ impl<'a> Erasure<'a> {
 
     /// Deletes everything a query finds.
     async fn forget<T: Entity>(&self, query: Query<T>) -> Result<()> {
-        let keys: Vec<Key> = self.store.all(&query).await?.iter().map(|found| found.key()).collect();
-        for keys in keys.chunks(BATCH) {
-            let change = self.change("user.forget");
-            let change = keys.iter().cloned().fold(change, Change::discard::<T>);
-            self.store.commit(self.actor, change).await?;
-        }
-        Ok(())
+        let found = self.store.all(&query).await?;
+        let keys = found.iter().map(|found| found.key());
+        self.store.discard_all::<T>(self.actor, keys, || self.change("user.forget")).await
     }
 
     /// The account itself, with its personal tenant. From here on its tokens are refused, and its e-mail address and

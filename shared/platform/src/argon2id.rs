@@ -43,7 +43,7 @@ impl Cost {
 #[derive(Clone, Debug)]
 pub struct Cores {
     count: fn() -> usize,
-    turns: Arc<OnceLock<Arc<Semaphore>>>,
+    permits: Arc<OnceLock<Arc<Semaphore>>>,
 }
 
 impl Cores {
@@ -54,7 +54,7 @@ impl Cores {
     }
 
     fn counted_by(count: fn() -> usize) -> Self {
-        Self { count, turns: Arc::default() }
+        Self { count, permits: Arc::default() }
     }
 
     /// Does a piece of work that takes long, when its turn has come. Whoever stops waiting does not stop the work: the
@@ -66,8 +66,8 @@ impl Cores {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> kernel::Result<T> {
-        let turns = self.turns.get_or_init(|| Arc::new(Semaphore::new((self.count)())));
-        let core = Arc::clone(turns).acquire_owned().await;
+        let permits = self.permits.get_or_init(|| Arc::new(Semaphore::new((self.count)())));
+        let core = Arc::clone(permits).acquire_owned().await;
         let core = core.map_err(|error| kernel::Error::internal("wait for a core", error))?;
         let done = tokio::task::spawn_blocking(move || {
             let done = work();

@@ -239,7 +239,27 @@ impl Change {
     }
 }
 
+/// How many items one change of [`Store::discard_all`] deletes. A transaction holds a hundred writes.
+const DISCARDS: usize = 50;
+
 impl Store {
+    /// Deletes items, whether or not they exist, in as many changes as that takes; `change` begins each of them.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit). What was deleted before stays deleted.
+    pub async fn discard_all<T: Entity>(
+        &self,
+        actor: &Actor,
+        keys: impl IntoIterator<Item = Key>,
+        change: impl Fn() -> Change,
+    ) -> Result<()> {
+        let keys: Vec<Key> = keys.into_iter().collect();
+        for keys in keys.chunks(DISCARDS) {
+            self.commit(actor, keys.iter().cloned().fold(change(), Change::discard::<T>)).await?;
+        }
+        Ok(())
+    }
+
     /// Carries out a change: all of it or nothing.
     ///
     /// # Errors

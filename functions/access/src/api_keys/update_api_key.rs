@@ -1,10 +1,10 @@
 //! `PATCH /admin/api-keys/{id}`
 
-use std::sync::OnceLock;
+use std::num::NonZeroU32;
 
 use axum::{extract::State, response::Response};
 use kernel::{
-    DisplayName, Error, Permission, Timestamp, id::ApiKeyId, input::Field, permission::ApiKeysWrite,
+    DisplayName, Error, Permission, Rate, Timestamp, id::ApiKeyId, input::Field, permission::ApiKeysWrite,
 };
 use platform::{Allowed, Conditional, Json, Path, Result, api_key::ApiKey, telemetry::causes};
 use store::{Change, Store};
@@ -45,6 +45,7 @@ impl UpdateApiKey {
     /// What the key becomes.
     fn decide(self, key: &ApiKey, now: Timestamp) -> Result<ApiKey, Error> {
         let mut next = key.clone();
+        (next.rate_per_minute, next.burst) = self.rate(key);
         if let Some(name) = self.name {
             name.as_str().clone_into(&mut next.name);
         }
@@ -58,9 +59,12 @@ impl UpdateApiKey {
             policy::expiry(at, now)?;
         }
         next.expires_at = self.expires_at.apply(key.expires_at);
-        next.rate_per_minute = policy::rate(self.rate_per_minute, key.rate_per_minute);
-        next.burst = policy::rate(self.burst, key.burst);
         Ok(next)
+    }
+
+    /// Requests a minute, and at once.
+    fn rate(&self, key: &ApiKey) -> (NonZeroU32, NonZeroU32) {
+        (policy::rate(self.rate_per_minute, key.rate_per_minute), policy::rate(self.burst, key.burst))
     }
 }
 
@@ -88,34 +92,29 @@ pub(crate) async fn update_api_key(
     let store = app.edge.store();
     let key = find(store, id).await?;
     let now = allowed.now();
-    let next = OnceLock::new();
+    let (per_minute, burst) = input.rate(&key);
     let amendment = conditional.amend(
         store,
         &allowed.actor,
         &key,
         |key| ApiKeyView::from(key),
         |key| {
-            let changed = input.decide(key, now)?;
-            if changed == *key {
+            let next = input.decide(key, now)?;
+            if next == *key {
                 return Ok(None);
             }
             let change = Change::new("api_key.update", "api_key", id).in_tenant(key.tenant_id);
-            let changed = ApiKey { updated_at: now, ..changed };
-            // Asked once.
-            let _ = next.set(changed.clone());
-            Ok(Some((changed, change)))
+            Ok(Some((ApiKey { updated_at: now, ..next }, change)))
         },
     );
     let response = amendment.await?;
-    if let Some(next) = next.into_inner() {
-        carry_over(store, &key, &next, now).await;
-    }
+    carry_over(store, &key, Rate::new(per_minute, burst), now).await;
     Ok(response)
 }
 
 /// What the key has used counts at its new rate. When that fails, it waits as long as it would have at the old one.
-async fn carry_over(store: &Store, key: &ApiKey, next: &ApiKey, now: Timestamp) {
-    let (from, to) = (key.rate(), next.rate());
+async fn carry_over(store: &Store, key: &ApiKey, to: Rate, now: Timestamp) {
+    let from = key.rate();
     if from != to
         && let Err(error) = store.change_rate(&ApiKey::subject(key.id), from, to, now).await
     {

@@ -14,7 +14,7 @@ use crate::{
     login_event::{LoginEvent, Outcome},
     membership::Membership,
     oidc::{
-        grant::{Grant, Owner, Tokens},
+        grant::{Grant, Login as ProviderLogin, Owner},
         provider::Provider,
     },
     password::PresentedPassword,
@@ -118,8 +118,8 @@ impl Place {
 pub(super) enum Origin<'a> {
     /// By their password.
     Password(Accepted),
-    /// By a provider, which has given these tokens and vouches until then.
-    Provider(&'a Provider, Tokens, Timestamp),
+    /// By a login at a provider, which vouches for it until then.
+    Provider(&'a Provider, ProviderLogin, Timestamp),
 }
 
 /// Writes the session, the login and the device, and answers with the tokens.
@@ -140,9 +140,9 @@ pub(super) async fn begin(
     let owner = Owner { session_id: id, user_id: user.id };
     let (rehashed, grant) = match origin {
         Origin::Password(accepted) => (accepted.rehashed, None),
-        Origin::Provider(provider, tokens, until) => {
+        Origin::Provider(provider, login, until) => {
             let keys = app.roots.latest().await?;
-            (None, Some(Grant::seal(owner, provider, &tokens, until, &keys, now)?))
+            (None, Some(Grant::seal(owner, provider, &login, until, &keys, now)?))
         }
     };
     let session = Session {

@@ -19,7 +19,7 @@ use crate::{
     email::Email,
     oidc::{
         attempt::{self, Attempt, COOKIE, Seed},
-        grant::Tokens,
+        grant::Login,
         id_token::Profile,
         in_time,
         link::{self, Decision, Link},
@@ -66,10 +66,10 @@ pub(crate) async fn oidc_callback(
     let now = visitor.info.now;
     let (seed, attempt) = resume(&app, &headers, provider, &answer, now).await?;
     let redirect = redirect_uri(&app, &name);
-    let (redeemed, shown) = in_time(show(&app, provider, answer, &seed, &redirect, now)).await?;
-    let user = match shown {
-        Shown::Known(user) => user,
-        Shown::Stranger(profile, stale) => {
+    let (redeemed, who) = in_time(identify(&app, provider, answer, &seed, &redirect, now)).await?;
+    let user = match who {
+        Visiting::Known(user) => user,
+        Visiting::Stranger(profile, stale) => {
             let subject = &redeemed.claims.sub;
             account(&app, &visitor, Stranger { provider, subject, profile, stale }).await?
         }
@@ -77,7 +77,7 @@ pub(crate) async fn oidc_callback(
     let place = Place::find(app.edge.store(), &user, None, Some(attempt.session)).await?;
     let device = attempts::Attempt::new(&app.edge, &user.email, &visitor.info);
     let until = redeemed.claims.until();
-    let origin = Origin::Provider(provider, Tokens::of(redeemed, seed.nonce), until);
+    let origin = Origin::Provider(provider, Login::of(redeemed, seed.nonce), until);
     let session = login::begin(&app, &visitor.info, &user, origin, &device, place).await?;
     let mut response = landed(session, provider, attempt.session);
     response.headers_mut().append(header::SET_COOKIE, cookie::remove(COOKIE));
@@ -151,7 +151,7 @@ async fn resume(
 }
 
 /// Who has come from a provider.
-enum Shown {
+enum Visiting {
     /// Somebody whose account is linked to who they are there.
     Known(Stored<User>),
     /// Somebody else, with what the provider tells of them, and the link to an account that was erased.
@@ -159,14 +159,14 @@ enum Shown {
 }
 
 /// Everything that may wait for the provider.
-async fn show(
+async fn identify(
     app: &App,
     provider: &Provider,
     answer: Returned,
     seed: &Seed,
     redirect: &str,
     now: Timestamp,
-) -> Result<(Redeemed, Shown), Error> {
+) -> Result<(Redeemed, Visiting), Error> {
     if !provider.is_own(answer.issuer.as_deref(), now).await? {
         return Err(refuse("the answer is of another provider"));
     }
@@ -179,11 +179,11 @@ async fn show(
         Some(link) => store.get_consistent(&User::key_of(link.user_id)).await?,
         None => None,
     };
-    let shown = match user {
-        Some(user) => Shown::Known(user),
-        None => Shown::Stranger(provider.profile(&redeemed, now).await?, link),
+    let who = match user {
+        Some(user) => Visiting::Known(user),
+        None => Visiting::Stranger(provider.profile(&redeemed, now).await?, link),
     };
-    Ok((redeemed, shown))
+    Ok((redeemed, who))
 }
 
 /// Somebody who has shown who they are at a provider, and has no account that is linked to that.

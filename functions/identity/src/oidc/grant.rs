@@ -10,7 +10,7 @@ use platform::{
     telemetry::causes,
 };
 use serde::{Deserialize, Serialize};
-use store::{Actor, Change, Entity, Index, Key, Query, SealingKey, Store, Stored, Table};
+use store::{Actor, Change, Entity, Index, Key, Query, SealingKey, Store, Table};
 
 use super::provider::{Provider, Redeemed};
 use crate::{IDENTITY_TABLE, refresh::TOKEN_LIFETIME, user::User};
@@ -20,28 +20,6 @@ const BY_USER: Index = Index("gsi1");
 
 /// What the key is for that seals the tokens.
 const PURPOSE: &str = "oidc/tokens/v1";
-
-/// Deletes what was sealed behind an account's sessions that have ended all at once: all but the one that is kept. What
-/// fails here, its time to live removes.
-pub(crate) async fn forget(store: &Store, actor: &Actor, user: &User, kept: Option<SessionId>) {
-    let found = store.all(&Grant::of_user(user.id)).await;
-    let outcome = async {
-        for some in
-            found?.iter().filter(|grant| Some(grant.session_id) != kept).collect::<Vec<_>>().chunks(BATCH)
-        {
-            let change = Change::new("user.forget", "user", user.id).in_tenant(user.personal_tenant_id);
-            let discard = |change: Change, grant: &&Stored<Grant>| change.discard::<Grant>(grant.key());
-            store.commit(actor, some.iter().fold(change, discard)).await?;
-        }
-        Ok::<_, Error>(())
-    };
-    if let Err(error) = outcome.await {
-        tracing::warn!(error = causes(&error), "a provider's tokens outlive their sessions");
-    }
-}
-
-/// How many one change deletes.
-const BATCH: usize = 50;
 
 /// A provider's word for a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,13 +40,13 @@ pub(crate) struct Grant {
     pub(crate) given_at: Timestamp,
     /// The application key from which the sealing key comes.
     pub(crate) kid: Kid,
-    /// The [`Tokens`].
+    /// The [`Login`].
     sealed: String,
 }
 
-/// The tokens themselves, and what the next ID token is compared with.
+/// A login at a provider: what renews it, and what the next ID token is compared with.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Tokens {
+pub(crate) struct Login {
     /// What gets the next ID token, if the provider gave one.
     pub(crate) refresh_token: Option<Secret<String>>,
     /// Who they are there.
@@ -77,7 +55,7 @@ pub(crate) struct Tokens {
     pub(crate) nonce: String,
 }
 
-impl Tokens {
+impl Login {
     /// Of a login that was begun with this nonce.
     pub(crate) fn of(redeemed: Redeemed, nonce: String) -> Self {
         let Redeemed { claims, refresh_token, .. } = redeemed;
@@ -98,20 +76,20 @@ pub(crate) struct Owner {
 }
 
 impl Grant {
-    /// Seals tokens under the current application key.
+    /// Seals a login under the current application key.
     ///
     /// # Errors
     /// [`Error::Internal`].
     pub(crate) fn seal(
         owner: Owner,
         provider: &Provider,
-        tokens: &Tokens,
+        login: &Login,
         until: Timestamp,
         keys: &AppKeys,
         now: Timestamp,
     ) -> Result<Self> {
         let kid = keys.current().clone();
-        let plain = serde_json::to_vec(tokens).map_err(|error| Error::internal("seal tokens", error))?;
+        let plain = serde_json::to_vec(login).map_err(|error| Error::internal("seal tokens", error))?;
         let sealed = sealing_key(keys, &kid)?.seal(plain, &place(owner.session_id))?;
         let Owner { session_id, user_id } = owner;
         Ok(Self {
@@ -132,11 +110,11 @@ impl Grant {
         self.issuer == provider.issuer() && self.client_id == provider.client_id()
     }
 
-    /// The tokens.
+    /// The login.
     ///
     /// # Errors
     /// [`Error::Internal`] when the key is gone, or they are another session's.
-    pub(crate) fn open(&self, keys: &AppKeys) -> Result<Tokens> {
+    pub(crate) fn open(&self, keys: &AppKeys) -> Result<Login> {
         let plain = sealing_key(keys, &self.kid)?.open(&self.sealed, &place(self.session_id));
         let plain =
             plain.ok_or_else(|| Error::internal("open tokens", "they were not sealed for this session"))?;
@@ -164,6 +142,20 @@ fn sealing_key(keys: &AppKeys, kid: &Kid) -> Result<SealingKey> {
 /// What binds sealed tokens to their session.
 fn place(session_id: SessionId) -> String {
     format!("oidc_grant|{session_id}")
+}
+
+/// Deletes the grants of an account whose sessions have ended, all but the one that is kept. What fails here, the time to
+/// live removes.
+pub(crate) async fn forget(store: &Store, actor: &Actor, user: &User, kept: Option<SessionId>) {
+    let deleted = async {
+        let found = store.all(&Grant::of_user(user.id)).await?;
+        let keys = found.iter().filter(|grant| Some(grant.session_id) != kept).map(|grant| grant.key());
+        let change = || Change::new("user.forget", "user", user.id).in_tenant(user.personal_tenant_id);
+        store.discard_all::<Grant>(actor, keys, change).await
+    };
+    if let Err(error) = deleted.await {
+        tracing::warn!(error = causes(&error), "a provider's tokens outlive their sessions");
+    }
 }
 
 impl Entity for Grant {

@@ -15,6 +15,7 @@ use super::{
     attempt::Seed,
     config::ProviderConfig,
     discovery::Metadata,
+    grant::Login,
     id_token::{Expected, IdClaims, Profile},
 };
 use crate::public_key::PublicKey;
@@ -81,13 +82,6 @@ pub(crate) enum Renewed {
     Tokens(Option<Secret<String>>),
     /// It has ended the login.
     Ended,
-}
-
-/// What is known of the first login when it is renewed.
-pub(crate) struct Renewal<'a> {
-    pub(crate) refresh_token: &'a Secret<String>,
-    pub(crate) subject: &'a str,
-    pub(crate) nonce: &'a str,
 }
 
 /// How its token endpoint answers (RFC 6749 §5).
@@ -200,11 +194,16 @@ impl Provider {
     ///
     /// # Errors
     /// As [`redeem`](Self::redeem).
-    pub(crate) async fn renew(&self, login: &Renewal<'_>, now: Timestamp) -> Result<Renewed> {
-        let form = [("grant_type", "refresh_token"), ("refresh_token", login.refresh_token.expose())];
+    pub(crate) async fn renew(
+        &self,
+        login: &Login,
+        refresh_token: &Secret<String>,
+        now: Timestamp,
+    ) -> Result<Renewed> {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
         match self.exchange(&form, now).await? {
             Exchanged::Tokens(tokens) => {
-                let redeemed = self.verify(&tokens, login.nonce, Some(login.subject), now).await?;
+                let redeemed = self.verify(&tokens, &login.nonce, Some(&login.subject), now).await?;
                 let renewed = redeemed.map(|redeemed| Renewed::Redeemed(Box::new(redeemed)));
                 Ok(renewed.unwrap_or(Renewed::Tokens(tokens.refresh_token)))
             }

@@ -11,7 +11,7 @@ use store::{Actor, Change, Entity, Key, Store, Stored, Table, ephemeral};
 use super::{
     grant::{Grant, Owner},
     in_time,
-    provider::{Renewal, Renewed},
+    provider::Renewed,
 };
 use crate::{
     App,
@@ -20,7 +20,7 @@ use crate::{
 
 /// What was given so recently is not asked for again: of many refreshes at once one asks the provider.
 const RECENT: Duration = Duration::from_secs(10);
-/// How often, and how far apart, it is looked whether another one's turn has ended.
+/// How often, and how far apart, it is looked whether another one's lease has ended.
 const LOOKS: u32 = 15;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
@@ -47,9 +47,9 @@ pub(crate) async fn vouched_until(
         if let Some(until) = standing(&grant, now) {
             return Ok(Some(until));
         }
-        if let Some(turn) = Turn::take(store, session.id(), now).await? {
-            let outcome = in_turn(app, actor, session, now).await;
-            give_back(store, &turn).await;
+        if let Some(lease) = Lease::take(store, session.id(), now).await? {
+            let outcome = renew_once(app, actor, session, now).await;
+            release(store, &lease).await;
             return outcome.map(Some);
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;
@@ -67,8 +67,13 @@ fn standing(grant: &Grant, now: Timestamp) -> Option<Timestamp> {
     (is_recent || grant.until >= now + ACCESS_TOKEN_LIFETIME).then_some(grant.until)
 }
 
-/// Asks the provider, unless whoever had the turn before has just done that.
-async fn in_turn(app: &App, actor: &Actor, session: &Stored<Session>, now: Timestamp) -> Result<Timestamp> {
+/// Asks the provider, unless whoever held the lease before has just done that.
+async fn renew_once(
+    app: &App,
+    actor: &Actor,
+    session: &Stored<Session>,
+    now: Timestamp,
+) -> Result<Timestamp> {
     let Some(grant) = read(app.edge.store(), session).await? else {
         return Err(end(app, actor, session, now).await?);
     };
@@ -100,13 +105,12 @@ impl Renewing<'_> {
     async fn run(&self) -> Result<Timestamp> {
         let holds = self.grant.until > self.now;
         match in_time(self.ask()).await {
-            Ok(Word::Given(next)) => {
-                let holds = next.until > self.now;
+            Ok(Word::Given(next)) if next.until > self.now => {
                 let change = Change::new("session.renew", "session", self.session.id());
                 let raced = Error::InProgress { retry_after: Duration::from_secs(1) };
                 let change = change.in_tenant(self.session.tenant_id).replace_or(self.grant, &next, raced);
                 self.app.edge.store().commit(self.actor, change).await?;
-                if holds { Ok(next.until) } else { Err(self.end().await?) }
+                Ok(next.until)
             }
             Ok(Word::Kept) if holds => Ok(self.grant.until),
             Err(error @ Error::Unavailable { .. }) if holds => {
@@ -115,7 +119,9 @@ impl Renewing<'_> {
                 Ok(self.grant.until)
             }
             // An answer that is no ID token of this person is none.
-            Ok(Word::Kept | Word::Withdrawn) | Err(Error::Unauthenticated(_)) => Err(self.end().await?),
+            Ok(_) | Err(Error::Unauthenticated(_)) => {
+                Err(end(self.app, self.actor, self.session, self.now).await?)
+            }
             Err(error) => Err(error),
         }
     }
@@ -127,21 +133,16 @@ impl Renewing<'_> {
         };
         let keys = self.app.roots.knowing(Some(&self.grant.kid)).await?;
         // A key that was taken away takes along what it sealed.
-        let Ok(tokens) = self.grant.open(&keys) else { return Ok(Word::Kept) };
-        let Some(refresh_token) = &tokens.refresh_token else { return Ok(Word::Kept) };
-        let login = Renewal { refresh_token, subject: &tokens.subject, nonce: &tokens.nonce };
-        let (until, next) = match provider.renew(&login, self.now).await? {
+        let Ok(login) = self.grant.open(&keys) else { return Ok(Word::Kept) };
+        let Some(refresh_token) = &login.refresh_token else { return Ok(Word::Kept) };
+        let (until, next) = match provider.renew(&login, refresh_token, self.now).await? {
             Renewed::Ended => return Ok(Word::Withdrawn),
             Renewed::Redeemed(redeemed) => (redeemed.claims.until(), redeemed.refresh_token),
             // The next renewal needs the token, and the session ends with the ID token that there is.
             Renewed::Tokens(next) => (self.grant.until, next),
         };
         let owner = Owner { session_id: self.session.id(), user_id: self.session.user_id };
-        Grant::seal(owner, provider, &tokens.renewed(next), until, &keys, self.now).map(Word::Given)
-    }
-
-    async fn end(&self) -> Result<Error> {
-        end(self.app, self.actor, self.session, self.now).await
+        Grant::seal(owner, provider, &login.renewed(next), until, &keys, self.now).map(Word::Given)
     }
 }
 
@@ -159,41 +160,41 @@ fn over() -> Error {
     Error::Unauthenticated("your provider does not vouch for this session any more; log in again".into())
 }
 
-/// Whose turn it is to ask the provider: a refresh token is used once, and by two it would be taken for stolen.
+/// The right to ask the provider: a refresh token is used once, and by two it would be taken for stolen.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Turn {
+struct Lease {
     session_id: SessionId,
-    /// Whoever has not ended it by then has failed.
+    /// Whoever has not released it by then has failed.
     until: Timestamp,
 }
 
 /// Longer than the provider is waited for.
-const TURN: Duration = Duration::from_secs(10);
+const LEASE: Duration = Duration::from_secs(10);
 
-impl Turn {
+impl Lease {
     fn key_of(session_id: SessionId) -> Key {
-        Key::new(format!("oidc_turn#{session_id}"), "turn")
+        Key::new(format!("oidc_lease#{session_id}"), "lease")
     }
 
-    /// The turn, unless another has it.
+    /// The lease, unless another has it.
     async fn take(store: &Store, session_id: SessionId, now: Timestamp) -> Result<Option<Stored<Self>>> {
         let old: Option<Stored<Self>> = store.get_consistent(&Self::key_of(session_id)).await?;
         if old.as_ref().is_some_and(|old| old.until > now) {
             return Ok(None);
         }
-        store.put_ephemeral(Self { session_id, until: now + TURN }, old.as_ref()).await
+        store.put_ephemeral(Self { session_id, until: now + LEASE }, old.as_ref()).await
     }
 }
 
-/// Gives a turn back. One that cannot be given back ends by itself.
-async fn give_back(store: &Store, turn: &Stored<Turn>) {
-    if let Err(error) = store.delete_ephemeral(turn).await {
-        tracing::warn!(error = causes(&error), "a turn is not given back");
+/// Releases a lease. One that cannot be released ends by itself.
+async fn release(store: &Store, lease: &Stored<Lease>) {
+    if let Err(error) = store.delete_ephemeral(lease).await {
+        tracing::warn!(error = causes(&error), "a lease is not released");
     }
 }
 
-impl Entity for Turn {
-    const KIND: &'static str = "oidc_turn";
+impl Entity for Lease {
+    const KIND: &'static str = "oidc_lease";
     const TABLE: Table = ephemeral::TABLE;
 
     fn key(&self) -> Key {

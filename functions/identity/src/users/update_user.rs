@@ -7,6 +7,7 @@ use store::Change;
 
 use crate::{
     App,
+    oidc::grant,
     user::{self, User, UserStatus, UserView},
     username::Username,
 };
@@ -50,6 +51,7 @@ pub(crate) async fn update_user(
     // Not when the request came: tokens made since then are refused too.
     let now = app.edge.clock().now();
     let by = allowed.principal().user_id();
+    let is_suspended = input.status == Some(UserStatus::Suspended);
     let amendment = conditional.amend(
         store,
         &allowed.actor,
@@ -68,7 +70,11 @@ pub(crate) async fn update_user(
             Ok(Some((next, change)))
         },
     );
-    amendment.await
+    let response = amendment.await?;
+    if is_suspended {
+        grant::forget(store, &allowed.actor, &user, None).await;
+    }
+    Ok(response)
 }
 
 const SUSPEND: &str = "user.suspend";

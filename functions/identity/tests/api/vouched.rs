@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use testkit::{Answer, App, Lab, rows::rows};
 
 use crate::{
-    cast::text,
-    people::{PASSWORD, person},
+    cast::{operator, text},
+    mailbox::Post,
+    people::{PASSWORD, email, person},
     provider::{Begun, Provider},
     server::SILENCE,
 };
@@ -183,6 +184,32 @@ async fn ending_every_session_deletes_what_was_sealed_behind_them() {
     let tokens = log_in(&app, &provider, &json!({})).await;
     assert_eq!(grants(&app).await.len(), 2);
     app.delete("/api/v1/me/sessions").bearer(&text(&tokens["access_token"])).await.expect(204);
+    assert!(grants(&app).await.is_empty());
+
+    let tokens = log_in(&app, &provider, &json!({})).await;
+    let id = text(&me(&app, &tokens).await.json()["id"]);
+    let suspend = app.patch(format!("/api/v1/users/{id}")).bearer(&operator(&app).await.access);
+    suspend.json(&json!({"status": "suspended"})).await.expect(200);
+    assert!(grants(&app).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_new_password_deletes_what_was_sealed_behind_the_sessions_that_it_ends() {
+    let (app, provider) = start().await;
+    person(&app, "ann").await;
+    let token = Post::new(&app).await.token(&email("ann")).await;
+    app.post("/api/v1/auth/email/verify").json(&json!({"token": token})).await.expect(204);
+    log_in(&app, &provider, &json!({})).await;
+    let kept = log_in(&app, &provider, &json!({})).await;
+    let other = PASSWORD.to_uppercase();
+    let change = json!({"current_password": PASSWORD, "new_password": other});
+    let changed = app.post("/api/v1/me/password").bearer(&text(&kept["access_token"])).json(&change);
+    changed.await.expect(204);
+    assert_eq!(grants(&app).await.len(), 1, "the session that asked goes on");
+    app.post("/api/v1/auth/password/forgot").json(&json!({"email": email("ann")})).await.expect(202);
+    let token = Post::new(&app).await.token(&email("ann")).await;
+    let reset = json!({"token": token, "password": PASSWORD});
+    app.post("/api/v1/auth/password/reset").json(&reset).await.expect(204);
     assert!(grants(&app).await.is_empty());
 }
 
