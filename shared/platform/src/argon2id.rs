@@ -78,7 +78,8 @@ impl Cores {
     }
 }
 
-/// Hashes. Takes tens of milliseconds and 19 MiB with [`CURRENT`]: done on one of [`Cores`]. `pepper` is the secret `K` (RFC 9106 §3.1); an empty one is none.
+/// Hashes. Takes tens of milliseconds and 19 MiB with [`CURRENT`]: done on one of [`Cores`]. `pepper` is the secret `K`
+/// (RFC 9106 §3.1); an empty one is none.
 ///
 /// # Errors
 /// Parameters that Argon2 does not know, or no memory.

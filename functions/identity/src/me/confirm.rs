@@ -29,11 +29,12 @@ async fn require_recent_login<P>(app: &App, allowed: &Allowed<P>, user: &User) -
     if is_recent { Ok(()) } else { Err(Error::invalid("/password", fault)) }
 }
 
-/// Requires the account's password, or a login at a provider a moment ago. A wrong one counts like a failed login: whoever holds a token may not guess
-/// here what they may not guess there.
+/// Requires the account's password, or a login at a provider a moment ago. A wrong password counts like a failed login:
+/// whoever holds a token may not guess here what they may not guess there.
 ///
 /// # Errors
-/// [`Error::Forbidden`] when it is wrong, [`Error::Invalid`] when it is missing, [`Error::TooManyRequests`] while the caller's network is locked out.
+/// [`Error::Forbidden`] when it is wrong, [`Error::Invalid`] when it is missing, [`Error::TooManyRequests`] while the
+/// caller's network is locked out.
 pub(super) async fn confirm<P>(
     app: &App,
     allowed: &Allowed<P>,

@@ -23,9 +23,9 @@ kernel::input! {
 
 /// Erases one's own account.
 ///
-/// It takes the password, or a login at a provider a moment ago, because nothing brings the account back and an access token can be stolen. With the account
-/// go its sessions, its login history, its personal tenant, and every tenant of which it is the only member; it leaves
-/// the others. E-mail address and username are free again.
+/// It takes the password, or a login at a provider a moment ago, because nothing brings the account back and an access
+/// token can be stolen. With the account go its sessions, its login history, its personal tenant, and every tenant of
+/// which it is the only member; it leaves the others. E-mail address and username are free again.
 #[utoipa::path(
     delete, path = "/api/v1/me", tag = "me", request_body = DeleteMe,
     responses(

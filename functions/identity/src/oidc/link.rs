@@ -63,8 +63,8 @@ pub enum Decision {
     Create(Email),
 }
 
-/// Decides on somebody who was not here before, from the account with their e-mail address, if there is one. An address counts only where
-/// both sides have seen that it is theirs: otherwise whoever registers it first would share the account.
+/// Decides on somebody who was not here before, from the account with their e-mail address, if there is one. An address
+/// counts only where both sides have seen that it is theirs: otherwise whoever registers it first would share the account.
 ///
 /// # Errors
 /// [`Error::Forbidden`] when the provider does not vouch for an address; [`Error::Conflict`] when the account here has
