@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cloud::{Cloud, Template};
 use futures_util::future::{BoxFuture, FutureExt as _};
-use platform::{Boot, BootError, Clock, Function, Needs, telemetry::causes};
+use platform::{Boot, BootError, Clock, Function, Needs, argon2id, telemetry::causes};
 
 use crate::invoke::{Functions, Loaded};
 
@@ -86,6 +86,7 @@ pub fn boot(cloud: &Cloud, declared: &cloud::template::Function) -> Boot {
         vars: runtime.chain(declared.environment.clone()).collect(),
         aws: cloud.sdk_config_of(declared),
         clock: Clock::System,
+        password_cost: argon2id::CURRENT,
     }
 }
 
@@ -116,8 +117,18 @@ mod tests {
     use std::collections::BTreeSet;
 
     use kernel::Error;
+    use platform::argon2id::Cost;
 
     use super::*;
+
+    #[test]
+    fn passwords_cost_here_what_they_cost_on_lambda() {
+        let template = Template::of_workspace().unwrap();
+        let cloud = Cloud::memory(&template).unwrap();
+        assert!(template.functions.iter().all(|function| {
+            boot(&cloud, function).password_cost == Cost { memory_kib: 19 * 1024, passes: 2, lanes: 1 }
+        }));
+    }
 
     #[test]
     fn a_function_that_does_not_start_says_why() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use cli::{Failure, HELP};
-use platform::{Boot, Clock, config::Vars};
+use platform::{Boot, Clock, argon2id, config::Vars};
 use serde_json::{Value, json};
 use testkit::Lab;
 
@@ -108,7 +108,8 @@ async fn what_is_no_command_is_told() {
 async fn every_missing_variable_is_named() {
     let lab = Lab::new();
     let aws = lab.boot("identity").aws;
-    let boot = || Ok(Boot { vars: Vars::default(), aws, clock: Clock::System });
+    let boot =
+        || Ok(Boot { vars: Vars::default(), aws, clock: Clock::System, password_cost: argon2id::CURRENT });
     let arguments = ["operator", "create", "root@example.com"].map(str::to_owned);
     let (code, line) = failed(cli::run(&arguments, boot, &mut Vec::new()).await);
     assert_eq!(code, 78);

@@ -99,7 +99,7 @@ impl App {
         Ok(Self {
             roots: Kept::new(edge.secrets(), app_keys_secret),
             refresh_keys: Kept::new(edge.secrets(), app_keys_secret),
-            hasher: Hasher::new(Kept::new(edge.secrets(), &pepper_secret)),
+            hasher: Hasher::new(Kept::new(edge.secrets(), &pepper_secret), boot.password_cost),
             publishing,
             oidc: Oidc::new(oidc, edge.secrets()),
             captcha: Captcha::new(captcha, edge.secrets()),

@@ -1,7 +1,10 @@
 //! Password hashing with the peppers of Secrets Manager.
 
 use kernel::{Error, Result};
-use platform::{argon2id::Cores, kept::Kept};
+use platform::{
+    argon2id::{Cores, Cost},
+    kept::Kept,
+};
 
 use crate::password::{
     NewPassword, PresentedPassword,
@@ -13,17 +16,19 @@ use crate::password::{
 pub(crate) struct Hasher {
     peppers: Kept<Peppers>,
     cores: Cores,
+    cost: Cost,
 }
 
 impl Hasher {
-    pub(crate) fn new(peppers: Kept<Peppers>) -> Self {
-        Self { peppers, cores: Cores::all() }
+    /// `cost` is what a new hash costs.
+    pub(crate) fn new(peppers: Kept<Peppers>, cost: Cost) -> Self {
+        Self { peppers, cores: Cores::all(), cost }
     }
 
     /// The hash of a new password.
     pub(crate) async fn hash(&self, password: NewPassword) -> Result<StoredHash> {
-        let peppers = self.peppers.latest().await?;
-        self.run(move || hash::hash(&password, &peppers, platform::ids::random())).await
+        let (peppers, cost) = (self.peppers.latest().await?, self.cost);
+        self.run(move || hash::hash(&password, &peppers, cost, platform::ids::random())).await
     }
 
     /// Compares a password with what is stored; against a decoy when nothing is, so that both take as long.
@@ -34,13 +39,14 @@ impl Hasher {
         stored: Option<StoredHash>,
     ) -> Result<Option<Accepted>> {
         let pepper_kid = stored.as_ref().and_then(|stored| stored.pepper_kid.as_ref());
-        let peppers = self.peppers.knowing(pepper_kid).await?;
+        let (peppers, cost) = (self.peppers.knowing(pepper_kid).await?, self.cost);
         self.run(move || {
-            let verdict = hash::verify(&password, stored.as_ref().unwrap_or(hash::decoy()), &peppers)?;
-            Ok(match verdict {
-                Verdict::Right if stored.is_some() => Some(Accepted { rehashed: None }),
-                Verdict::RightButRehash if stored.is_some() => Some(Accepted {
-                    rehashed: Some(hash::hash(&password, &peppers, platform::ids::random())?),
+            let is_known = stored.is_some();
+            let compared = stored.unwrap_or_else(|| hash::decoy(cost));
+            Ok(match hash::verify(&password, &compared, &peppers, cost)? {
+                Verdict::Right if is_known => Some(Accepted { rehashed: None }),
+                Verdict::RightButRehash if is_known => Some(Accepted {
+                    rehashed: Some(hash::hash(&password, &peppers, cost, platform::ids::random())?),
                 }),
                 Verdict::Wrong | Verdict::Right | Verdict::RightButRehash => None,
             })

@@ -4,10 +4,11 @@ use aws_types::SdkConfig;
 
 use crate::{
     Clock,
+    argon2id::Cost,
     config::{ConfigError, Vars},
 };
 
-/// Environment, AWS and clock, as given by Lambda or by the local cloud.
+/// Environment, AWS, clock and the price of a password, as given by Lambda or by the local cloud.
 #[derive(Clone, Debug)]
 pub struct Boot {
     /// The environment variables.
@@ -16,6 +17,8 @@ pub struct Boot {
     pub aws: SdkConfig,
     /// The clock.
     pub clock: Clock,
+    /// What the hash of a new password costs: [`argon2id::CURRENT`](crate::argon2id::CURRENT), except in tests.
+    pub password_cost: Cost,
 }
 
 /// Why a function could not be built.

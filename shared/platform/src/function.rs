@@ -21,7 +21,7 @@ use lambda_runtime::{Error, LambdaEvent, Service, StreamResponse, service_fn};
 use tower::ServiceBuilder;
 
 use crate::{
-    Boot, BootError, Clock,
+    Boot, BootError, Clock, argon2id,
     config::{ConfigError, Reader, Vars},
     telemetry::{self, LogLevel},
 };
@@ -245,7 +245,7 @@ impl Surroundings {
     }
 
     fn boot(self, vars: Vars) -> Boot {
-        Boot { vars, aws: self.load_aws(), clock: Clock::System }
+        Boot { vars, aws: self.load_aws(), clock: Clock::System, password_cost: argon2id::CURRENT }
     }
 
     /// What every AWS client is made of. The SDK's own loader would look for profiles, instance metadata and token

@@ -1,9 +1,9 @@
 //! Password hashes: Argon2id (RFC 9106) with a pepper; bcrypt for imported users until their next login.
 
-use std::{fmt, sync::LazyLock};
+use std::fmt;
 
 use platform::{
-    argon2id::{self, CURRENT, Cost, OUTPUT_BYTES, Phc, SALT_BYTES},
+    argon2id::{self, Cost, OUTPUT_BYTES, Phc, SALT_BYTES},
     kept::Keys,
     keyring::{Keyring, KeyringError, Kid},
 };
@@ -88,24 +88,25 @@ impl Keys for Peppers {
     }
 }
 
-/// Hashes a password under the current pepper. Takes tens of milliseconds and 19 MiB: not for the async thread
-/// of a function that serves others meanwhile.
+/// Hashes a password under the current pepper. Takes tens of milliseconds and 19 MiB at
+/// [`argon2id::CURRENT`]: not for the async thread of a function that serves others meanwhile.
 ///
 /// # Errors
 /// [`HashError::Failed`] when there is no memory.
 pub fn hash(
     password: &impl Plaintext,
     peppers: &Peppers,
+    cost: Cost,
     salt: [u8; SALT_BYTES],
 ) -> Result<StoredHash, HashError> {
     let kid = peppers.current();
     let pepper = pepper(peppers, Some(kid))?;
-    let output = argon2id(password, pepper, CURRENT, &salt, OUTPUT_BYTES)?;
-    let phc = Phc { cost: CURRENT, salt: salt.into(), output }.to_string();
+    let output = argon2id(password, pepper, cost, &salt, OUTPUT_BYTES)?;
+    let phc = Phc { cost, salt: salt.into(), output }.to_string();
     Ok(StoredHash { phc, pepper_kid: Some(kid.clone()) })
 }
 
-/// Compares a password with a stored hash, in constant time after one hash.
+/// Compares a password with a stored hash, in constant time after one hash. `current` is what a new hash costs.
 ///
 /// # Errors
 /// [`HashError`], which the caller of the login must not be able to tell from any other failure of ours.
@@ -113,6 +114,7 @@ pub fn verify(
     password: &PresentedPassword,
     stored: &StoredHash,
     peppers: &Peppers,
+    current: Cost,
 ) -> Result<Verdict, HashError> {
     if stored.phc.starts_with("$2") {
         return verify_bcrypt(password, &stored.phc);
@@ -120,7 +122,7 @@ pub fn verify(
     let Phc { cost, salt, output } = Phc::parse(&stored.phc).ok_or(HashError::Unreadable)?;
     let pepper = pepper(peppers, stored.pepper_kid.as_ref())?;
     let computed = argon2id(password, pepper, cost, &salt, output.len())?;
-    let is_current = cost == CURRENT
+    let is_current = cost == current
         && salt.len() == SALT_BYTES
         && output.len() == OUTPUT_BYTES
         && stored.pepper_kid.as_ref() == Some(peppers.current());
@@ -131,15 +133,14 @@ pub fn verify(
     })
 }
 
-/// A hash no password has, with the parameters of new ones: verified against when there is no account, so that an
-/// unknown e-mail address takes as long as a known one.
-pub fn decoy() -> &'static StoredHash {
-    static DECOY: LazyLock<StoredHash> = LazyLock::new(|| StoredHash {
-        phc: Phc { cost: CURRENT, salt: vec![0; SALT_BYTES], output: vec![0; OUTPUT_BYTES] }.to_string(),
+/// A hash no password has, of the cost of new ones: verified against when there is no account, so that an unknown
+/// e-mail address takes as long as a known one.
+pub fn decoy(cost: Cost) -> StoredHash {
+    StoredHash {
+        phc: Phc { cost, salt: vec![0; SALT_BYTES], output: vec![0; OUTPUT_BYTES] }.to_string(),
         // The pepper's 32 bytes take no measurable time, and a decoy without one never goes stale.
         pepper_kid: None,
-    });
-    &DECOY
+    }
 }
 
 fn pepper<'a>(peppers: &'a Peppers, kid: Option<&Kid>) -> Result<&'a [u8], HashError> {

@@ -2,6 +2,7 @@ use std::cell::Cell;
 
 use argon2::{Algorithm, Argon2, AssociatedData, ParamsBuilder, Version};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use platform::argon2id::CURRENT;
 use proptest::prelude::*;
 
 use super::*;
@@ -49,19 +50,19 @@ fn made(password: &str, cost: Cost, salt: &[u8]) -> StoredHash {
 #[test]
 fn a_hash_is_of_its_password_salt_and_pepper() {
     let password: NewPassword = "nine purple otters".parse().unwrap();
-    let stored = hash(&password, &peppers("p1"), [9; 16]).unwrap();
+    let stored = hash(&password, &peppers("p1"), CURRENT, [9; 16]).unwrap();
     let start = "$argon2id$v=19$m=19456,t=2,p=1$CQkJCQkJCQkJCQkJCQkJCQ$";
     assert!(stored.phc.starts_with(start), "{}", stored.phc);
     assert_eq!(stored.pepper_kid.as_ref().map(Kid::as_str), Some("p1"));
     let others = [
-        hash(&password, &peppers("p1"), [8; 16]).unwrap(),
-        hash(&password, &peppers("p2"), [9; 16]).unwrap(),
-        hash(&presented("nine purple otter"), &peppers("p1"), [9; 16]).unwrap(),
+        hash(&password, &peppers("p1"), CURRENT, [8; 16]).unwrap(),
+        hash(&password, &peppers("p2"), CURRENT, [9; 16]).unwrap(),
+        hash(&presented("nine purple otter"), &peppers("p1"), CURRENT, [9; 16]).unwrap(),
     ];
     for other in others {
         assert_ne!(stored.phc, other.phc);
     }
-    assert_eq!(hash(&password, &peppers("p1"), [9; 16]).unwrap(), stored);
+    assert_eq!(hash(&password, &peppers("p1"), CURRENT, [9; 16]).unwrap(), stored);
     assert!(!format!("{stored:?}").contains("argon2id"));
 }
 
@@ -69,7 +70,7 @@ fn a_hash_is_of_its_password_salt_and_pepper() {
 #[test]
 fn verdicts_and_rehashes_each_after_exactly_one_hash() {
     let right = "nine purple otters";
-    let of = |kid: &str| hash(&presented(right), &peppers(kid), [9; 16]).unwrap();
+    let of = |kid: &str| hash(&presented(right), &peppers(kid), CURRENT, [9; 16]).unwrap();
     let cheap = Cost { memory_kib: 64, passes: 1, lanes: 1 };
     let (small, short_salt) = (made(right, cheap, &[3; 16]), made(right, CURRENT, &[3; 8]));
     let swapped = StoredHash { pepper_kid: Some("p2".parse().unwrap()), ..of("p1") };
@@ -93,11 +94,11 @@ fn verdicts_and_rehashes_each_after_exactly_one_hash() {
         (imported(&format!("$2b$05${bcrypt}")), "p1", "U*U", Verdict::RightButRehash),
         (imported(&format!("$2y$05${bcrypt}")), "p1", "U*U", Verdict::RightButRehash),
         (imported(&format!("$2b$05${bcrypt}")), "p1", "U*V", Verdict::Wrong),
-        (decoy().clone(), "p1", right, Verdict::Wrong),
-        (decoy().clone(), "p1", "", Verdict::Wrong),
+        (decoy(CURRENT), "p1", right, Verdict::Wrong),
+        (decoy(CURRENT), "p1", "", Verdict::Wrong),
     ];
     for (stored, current, password, verdict) in cases {
-        let (told, hashes) = hashes_in(|| verify(&presented(password), &stored, &peppers(current)));
+        let (told, hashes) = hashes_in(|| verify(&presented(password), &stored, &peppers(current), CURRENT));
         assert_eq!(told, Ok(verdict), "{} {password}", stored.phc);
         assert_eq!(hashes, 1, "{} {password}", stored.phc);
     }
@@ -106,8 +107,8 @@ fn verdicts_and_rehashes_each_after_exactly_one_hash() {
 
 #[test]
 fn the_decoy_costs_what_a_new_hash_costs() {
-    let decoy = Phc::parse(&decoy().phc).unwrap();
-    let new = hash(&presented("x"), &peppers("p1"), [0; 16]).unwrap();
+    let decoy = Phc::parse(&decoy(CURRENT).phc).unwrap();
+    let new = hash(&presented("x"), &peppers("p1"), CURRENT, [0; 16]).unwrap();
     let new = Phc::parse(&new.phc).unwrap();
     assert_eq!(decoy.cost, new.cost);
     assert_eq!((decoy.salt.len(), decoy.output.len()), (new.salt.len(), new.output.len()));
@@ -115,7 +116,7 @@ fn the_decoy_costs_what_a_new_hash_costs() {
 
 #[test]
 fn what_cannot_be_verified_is_an_error_of_ours_before_any_hash() {
-    let lost = StoredHash { pepper_kid: Some("p9".parse().unwrap()), ..decoy().clone() };
+    let lost = StoredHash { pepper_kid: Some("p9".parse().unwrap()), ..decoy(CURRENT) };
     let salt_and_hash = "c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
     let bcrypt = "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
     let argon2id = |head: &str| imported(&format!("$argon2id${head}${salt_and_hash}"));
@@ -137,10 +138,10 @@ fn what_cannot_be_verified_is_an_error_of_ours_before_any_hash() {
         (imported("$2b$05$ééééééééééééééééééééééééééé"), HashError::Unreadable),
     ];
     for (stored, error) in cases {
-        let (told, hashes) = hashes_in(|| verify(&presented("x"), &stored, &peppers("p1")));
+        let (told, hashes) = hashes_in(|| verify(&presented("x"), &stored, &peppers("p1"), CURRENT));
         assert_eq!((told, hashes), (Err(error), 0), "{}", stored.phc);
     }
-    let told = verify(&presented("x"), &argon2id("v=19$m=1,t=1,p=1"), &peppers("p1"));
+    let told = verify(&presented("x"), &argon2id("v=19$m=1,t=1,p=1"), &peppers("p1"), CURRENT);
     assert_eq!(told, Err(HashError::Failed(argon2::Error::MemoryTooLittle)));
 }
 
