@@ -20,7 +20,7 @@ pub const NEEDS: Needs = Needs {
         Grant::on(api_key::TABLE.0, &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]),
         Grant::on_index(api_key::TABLE.0, "gsi1", &["dynamodb:Query"]),
         // Whether the tenant of a new key exists.
-        Grant::on(tenancy::TABLE.0, &["dynamodb:GetItem", "dynamodb:ConditionCheckItem"]),
+        Grant::on(tenancy::TABLE.0, &["dynamodb:ConditionCheckItem"]),
         Grant::on(
             store::ephemeral::TABLE.0,
             &[

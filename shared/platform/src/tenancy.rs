@@ -1,8 +1,8 @@
 //! Tenants, as far as the groups beside identity know them: whether there is one.
 
-use kernel::{Error, Result, id::TenantId};
+use kernel::id::TenantId;
 use serde::{Deserialize, Serialize};
-use store::{Entity, Key, Store, Stored, Table};
+use store::{Entity, Key, Table};
 
 /// Where tenants are, with everything else of identity.
 pub const TABLE: Table = Table("IDENTITY_TABLE");
@@ -15,7 +15,7 @@ pub fn key_of(id: TenantId) -> Key {
     Key::new(format!("tenant#{id}"), KIND)
 }
 
-/// A tenant that exists. Whoever makes something in it requires it in the same change: it must not go meanwhile.
+/// A tenant. Whoever makes something in it requires in the same change that it exists; nobody reads it for that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
     id: TenantId,
@@ -25,14 +25,6 @@ impl Tenant {
     /// With this id.
     pub fn new(id: TenantId) -> Self {
         Self { id }
-    }
-
-    /// Reads a tenant.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn find(store: &Store, id: TenantId) -> Result<Stored<Self>> {
-        store.get_consistent(&key_of(id)).await?.ok_or(Error::NotFound("tenant"))
     }
 }
 

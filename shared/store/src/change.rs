@@ -73,6 +73,7 @@ enum Operation {
 enum Expect {
     Anything,
     Absent,
+    Present,
     Revision(u64),
 }
 
@@ -167,6 +168,12 @@ impl Change {
     #[must_use]
     pub fn require_or<T: Entity>(self, read: &Stored<T>, on_race: Error) -> Self {
         self.push(T::TABLE, Operation::Check(read.key()), Expect::Revision(read.rev), on_race)
+    }
+
+    /// Requires that an item exists, whatever it holds: it need not be read for that.
+    #[must_use]
+    pub fn require_exists<T: Entity>(self, key: Key, on_missing: Error) -> Self {
+        self.push(T::TABLE, Operation::Check(key), Expect::Present, on_missing)
     }
 
     /// Sends a message with the change: it reaches the queue at least once, soon after the commit.
@@ -297,6 +304,7 @@ impl Store {
         let (condition, revision) = match write.expect {
             Expect::Anything => (None, None),
             Expect::Absent => (Some("attribute_not_exists(pk)".to_owned()), None),
+            Expect::Present => (Some("attribute_exists(pk)".to_owned()), None),
             Expect::Revision(rev) => (Some("rev = :rev".to_owned()), Some((":rev".to_owned(), number(rev)))),
         };
         let values = revision.map(|revision| std::collections::HashMap::from([revision]));

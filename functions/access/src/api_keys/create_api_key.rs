@@ -7,7 +7,12 @@ use kernel::{
     DisplayName, Error, Permission, Role, Timestamp, id::TenantId, permission::ApiKeysWrite,
     principal::PrincipalKind,
 };
-use platform::{Allowed, Create, Created, Result, api_key::ApiKey, ids, tenancy::Tenant};
+use platform::{
+    Allowed, Create, Created, Result,
+    api_key::ApiKey,
+    ids,
+    tenancy::{self, Tenant},
+};
 use store::Change;
 
 use super::{NewApiKeyView, location, new_secret};
@@ -78,10 +83,7 @@ impl CreateApiKey {
 #[utoipa::path(
     post, path = "/api/v1/admin/api-keys", tag = "api keys", request_body = CreateApiKey,
     params(("Idempotency-Key" = Option<String>, Header, description = "Answers a repeated request with the first answer")),
-    responses(
-        (status = 201, description = "The key, with its secret.", body = NewApiKeyView, headers(("Location" = String), ("ETag" = String))),
-        (status = 409, description = "The tenant was changed at the same moment; send it again."),
-    ),
+    responses((status = 201, description = "The key, with its secret.", body = NewApiKeyView, headers(("Location" = String), ("ETag" = String)))),
     extensions(("x-permission" = json!("api_keys:write")))
 )]
 pub(crate) async fn create_api_key(
@@ -92,16 +94,12 @@ pub(crate) async fn create_api_key(
     // Whoever holds the admin secret acts in no tenant.
     let is_in_tenant = allowed.principal().kind != PrincipalKind::Administrator;
     let mut key = input.decide(is_in_tenant.then(|| allowed.tenant_id()), allowed.now())?;
-    let tenant = Tenant::find(app.edge.store(), key.tenant_id).await;
-    let tenant = tenant.map_err(|error| match error {
-        Error::NotFound(_) => Error::invalid("/tenant_id", "there is no such tenant"),
-        error => error,
-    })?;
     let (text, sealed) = new_secret(&app.edge, key.id).await?;
     key.secrets.push(sealed);
+    let no_tenant = Error::invalid("/tenant_id", "there is no such tenant");
     let change = Change::new("api_key.create", "api_key", key.id)
         .in_tenant(key.tenant_id)
-        .require(&tenant)
+        .require_exists::<Tenant>(tenancy::key_of(key.tenant_id), no_tenant)
         .create(&key, Error::internal("create an API key", "its id exists"));
     let view = NewApiKeyView::new(&key, &text);
     Created::commit(app.edge.store(), &allowed.actor, change, &location(key.id), &view).await

@@ -2,6 +2,7 @@
 //! denies what a role does not allow.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use platform::tenancy;
 use serde_json::json;
 use testkit::Lab;
 
@@ -22,4 +23,11 @@ async fn every_permission_is_used() {
     office.refused_with_key("two").await.expect(422);
     let unused = office.app.lab().unused("access");
     assert!(unused.is_empty(), "take it out of NEEDS and of the role in template.yaml: {unused:#?}");
+}
+
+#[test]
+fn of_the_people_s_table_nothing_is_read() {
+    let grants = access::NEEDS.grants.iter().filter(|grant| grant.variable == tenancy::TABLE.0);
+    let actions: Vec<_> = grants.flat_map(|grant| grant.actions).collect();
+    assert_eq!(actions, [&"dynamodb:ConditionCheckItem"]);
 }

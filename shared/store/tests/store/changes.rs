@@ -69,6 +69,25 @@ async fn what_changed_meanwhile_is_not_overwritten() {
     assert_eq!(store.get::<Note>(&Note::key_of("n")).await.unwrap().unwrap().text, "2");
 }
 
+#[tokio::test]
+async fn what_has_to_exist_is_not_read_and_may_change() {
+    let (store, _cloud) = store();
+    let copy = |of: &str| {
+        let missing = Error::conflict("missing", "there is none");
+        let change =
+            Change::new("note.copy", "note", of).require_exists::<Note>(Note::key_of("first"), missing);
+        change.create(&Note::new(of, ""), exists())
+    };
+    let error = store.commit(&actor(), copy("early")).await.unwrap_err();
+    assert!(matches!(error, Error::Conflict { rule: "missing", .. }), "{error}");
+    assert!(store.get::<Note>(&Note::key_of("early")).await.unwrap().is_none());
+    for (text, id) in [("1", "second"), ("2", "third")] {
+        let put = Change::new("note.put", "note", "first").put(&Note::new("first", text));
+        store.commit(&actor(), put).await.unwrap();
+        store.commit(&actor(), copy(id)).await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_parallel_writers_who_read_the_same_one_wins() {
     let (store, _cloud) = store();
