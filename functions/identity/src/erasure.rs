@@ -3,6 +3,8 @@
 //! It takes several changes, each with its audit entry. The account itself goes last, so that whoever is interrupted
 //! can ask again.
 
+use std::collections::BTreeSet;
+
 use kernel::{Error, Result, Role, id::TenantId, revocation::Subject};
 use platform::{api_key::ApiKey, ids, telemetry::causes};
 use store::{Actor, Change, Entity, Query, Store, Stored};
@@ -30,13 +32,17 @@ pub(crate) struct Erasure<'a> {
 /// A tenant that the account belongs to.
 struct Farewell {
     membership: Stored<Membership>,
-    tenant: Stored<Tenant>,
-    /// See [`owners_left`].
-    owners_left: Option<u32>,
-    /// Who is dismissed because the tenant goes.
-    others: Vec<Stored<Membership>>,
-    /// The machines that go with the tenant.
-    machines: Vec<Stored<ServiceAccount>>,
+    fate: Fate,
+}
+
+/// What becomes of a tenant.
+enum Fate {
+    /// It goes on, with so many owners.
+    Stays(Stored<Tenant>, u32),
+    /// It goes with the account, and with it those.
+    Goes { tenant: Stored<Tenant>, others: Vec<Stored<Membership>>, machines: Vec<Stored<ServiceAccount>> },
+    /// It has gone already: whoever asked for that was interrupted, and what it held may still be there.
+    Gone,
 }
 
 /// How many owners a tenant has without the account; `None` when it goes with it: the personal one, whoever else is
@@ -49,6 +55,11 @@ fn owners_left(user: &User, tenant: &Tenant, role: Role) -> Option<u32> {
     } else {
         Some(tenant.owners)
     }
+}
+
+/// Begins a change that takes away what a tenant held.
+fn dismissal(tenant_id: TenantId) -> Change {
+    Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id)
 }
 
 fn last_owner(tenant: &Tenant) -> Error {
@@ -71,123 +82,113 @@ impl<'a> Erasure<'a> {
     /// # Errors
     /// [`Error::Conflict`] with the rule `last_owner`, before anything is written.
     pub(crate) async fn run(&self) -> Result<()> {
-        let gone = self.clear().await?;
-        for tenant_id in &gone {
-            self.delete_api_keys(*tenant_id).await?;
-        }
+        self.clear().await?;
         self.finish().await?;
         // What was written at the same moment, by a login or by somebody who made them a member. It is out of reach
         // already; should this fail, its time to live removes what there is of a person in it.
-        let traces = async {
-            self.clear().await?;
-            // Keys that an index told too late, or that were made while the tenant still was there.
-            for tenant_id in gone {
-                self.delete_api_keys(tenant_id).await?;
-            }
-            Ok::<_, Error>(())
-        };
-        if let Err(error) = traces.await {
+        if let Err(error) = self.clear().await {
             tracing::warn!(error = causes(&error), "an erased account may have left traces");
         }
         Ok(())
     }
 
-    /// Answers which tenants go with the account.
-    async fn clear(&self) -> Result<Vec<TenantId>> {
-        let mut gone = Vec::new();
+    async fn clear(&self) -> Result<()> {
         for farewell in self.farewells().await? {
-            self.dismiss(&farewell).await?;
-            gone.extend(farewell.owners_left.is_none().then_some(farewell.tenant.id));
-            // The personal tenant stays to the last: who is interrupted logs in there to ask again.
-            if farewell.tenant.id != self.user.personal_tenant_id {
-                self.leave(&farewell).await?;
-            }
+            self.leave(farewell).await?;
         }
         let user_id = self.user.id;
         self.forget(Session::of_user(user_id)).await?;
         self.forget(Grant::of_user(user_id)).await?;
         self.forget(LoginEvent::of_user(user_id)).await?;
         self.forget(Link::of_user(user_id)).await?;
-        self.forget(KnownDevice::of_user(user_id)).await?;
-        Ok(gone)
-    }
-
-    /// Deletes the API keys of a tenant that goes.
-    async fn delete_api_keys(&self, tenant_id: TenantId) -> Result<()> {
-        let change = || Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id);
-        let found = self.store.all(&ApiKey::of_tenant(tenant_id)).await?;
-        self.store.discard_all::<ApiKey>(self.actor, found.iter().map(|key| key.key()), change).await
+        self.forget(KnownDevice::of_user(user_id)).await
     }
 
     /// Every tenant of the account. All are looked at before any is left.
     async fn farewells(&self) -> Result<Vec<Farewell>> {
+        let found = self.store.all(&Membership::of_user(self.user.id)).await?;
+        // An index may be behind: what it tells is looked at, and the personal tenant needs no telling.
+        let mut tenant_ids: BTreeSet<TenantId> = found.iter().map(|found| found.tenant_id).collect();
+        tenant_ids.insert(self.user.personal_tenant_id);
         let mut farewells = Vec::new();
-        for found in self.store.all(&Membership::of_user(self.user.id)).await? {
-            // An index may be behind.
-            let membership = self.store.get_consistent::<Membership>(&found.key()).await?;
-            let tenant = self.store.get_consistent::<Tenant>(&Tenant::key_of(found.tenant_id)).await?;
-            if let Some((membership, tenant)) = membership.zip(tenant) {
-                farewells.push(self.farewell(membership, tenant).await?);
+        for tenant_id in tenant_ids {
+            let key = Membership::key_of(tenant_id, self.user.id);
+            if let Some(membership) = self.store.get_consistent::<Membership>(&key).await? {
+                let tenant = self.store.get_consistent::<Tenant>(&Tenant::key_of(tenant_id)).await?;
+                let fate = match tenant {
+                    Some(tenant) => self.fate(tenant, membership.role).await?,
+                    None => Fate::Gone,
+                };
+                farewells.push(Farewell { membership, fate });
             }
         }
         Ok(farewells)
     }
 
-    async fn farewell(&self, membership: Stored<Membership>, tenant: Stored<Tenant>) -> Result<Farewell> {
-        let owners_left = owners_left(self.user, &tenant, membership.role);
-        let (mut others, mut machines) = (Vec::new(), Vec::new());
-        if owners_left.is_none() {
-            others = self.store.all(&Membership::of_tenant(tenant.id).consistent()).await?;
-            others.retain(|member| member.user_id != self.user.id);
-            if tenant.id != self.user.personal_tenant_id && !others.is_empty() {
-                return Err(last_owner(&tenant));
-            }
-            machines = self.store.all(&ServiceAccount::of_tenant(tenant.id)).await?;
+    async fn fate(&self, tenant: Stored<Tenant>, role: Role) -> Result<Fate> {
+        if let Some(owners) = owners_left(self.user, &tenant, role) {
+            return Ok(Fate::Stays(tenant, owners));
         }
-        Ok(Farewell { membership, tenant, owners_left, others, machines })
+        let mut others = self.store.all(&Membership::of_tenant(tenant.id).consistent()).await?;
+        others.retain(|member| member.user_id != self.user.id);
+        if tenant.id != self.user.personal_tenant_id && !others.is_empty() {
+            return Err(last_owner(&tenant));
+        }
+        let machines = self.store.all(&ServiceAccount::of_tenant(tenant.id)).await?;
+        Ok(Fate::Goes { tenant, others, machines })
+    }
+
+    /// Ends the membership, and the tenant when nobody would own it: those who are in it first, then the tenant, then
+    /// its keys, of which it gets no more from then on, and the membership last, by which whoever is interrupted and
+    /// asks again finds what is left. The one in the personal tenant stays until the account goes: a login needs it.
+    async fn leave(&self, Farewell { membership, fate }: Farewell) -> Result<()> {
+        let tenant_id = membership.tenant_id;
+        let change = Change::new("member.remove", "member", self.user.id).in_tenant(tenant_id);
+        let change = change.delete(&membership);
+        match fate {
+            Fate::Stays(tenant, owners) if owners != tenant.owners => {
+                let next = Tenant { owners, ..tenant.value.clone() };
+                return self.store.commit(self.actor, change.replace(&tenant, &next)).await;
+            }
+            Fate::Stays(..) => return self.store.commit(self.actor, change).await,
+            Fate::Goes { tenant, others, machines } => {
+                self.dismiss(tenant_id, &others, &machines).await?;
+                let end = Change::new("tenant.erase", "tenant", tenant_id).in_tenant(tenant_id);
+                self.store.commit(self.actor, end.delete(&tenant)).await?;
+            }
+            Fate::Gone => {}
+        }
+        ApiKey::delete_all(self.store, self.actor, tenant_id, || dismissal(tenant_id)).await?;
+        if tenant_id == self.user.personal_tenant_id {
+            return Ok(());
+        }
+        self.store.commit(self.actor, change).await
     }
 
     /// Ends the memberships of everybody else in a tenant that goes, and its service accounts.
-    async fn dismiss(&self, farewell: &Farewell) -> Result<()> {
+    async fn dismiss(
+        &self,
+        tenant_id: TenantId,
+        others: &[Stored<Membership>],
+        machines: &[Stored<ServiceAccount>],
+    ) -> Result<()> {
         let now = self.actor.now;
-        let tenant_id = farewell.tenant.id;
-        for members in farewell.others.chunks(BATCH) {
-            let change = Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id);
-            let change = members.iter().fold(change, |change, member| {
+        for members in others.chunks(BATCH) {
+            let change = members.iter().fold(dismissal(tenant_id), |change, member| {
                 let subject = Subject::Member(tenant_id, member.user_id);
                 change.delete(member).revoke(ids::new(now), subject, now)
             });
             self.store.commit(self.actor, change).await?;
         }
         // An index may be behind: what it misses gets no tokens, because the tenant is not there.
-        for machines in farewell.machines.chunks(BATCH) {
-            let change = Change::new("tenant.dismiss", "tenant", tenant_id).in_tenant(tenant_id);
-            let change = machines.iter().fold(change, |change, machine| {
+        for machines in machines.chunks(BATCH) {
+            let change = machines.iter().fold(dismissal(tenant_id), |change, machine| {
                 let change = change.discard::<ServiceAccount>(ServiceAccount::key_of(machine.id));
                 change.revoke(ids::new(now), Subject::ServiceAccount(machine.id), now)
             });
             self.store.commit(self.actor, change).await?;
         }
         Ok(())
-    }
-
-    /// Ends the membership, and the tenant when nobody would own it. It is told in that tenant's audit.
-    async fn leave(&self, farewell: &Farewell) -> Result<()> {
-        let tenant = &farewell.tenant;
-        let change = match farewell.owners_left {
-            Some(owners) => {
-                let change = Change::new("member.remove", "member", self.user.id);
-                if owners == tenant.owners {
-                    change
-                } else {
-                    let next = Tenant { owners, ..tenant.value.clone() };
-                    change.replace(tenant, &next)
-                }
-            }
-            None => Change::new("tenant.erase", "tenant", tenant.id).delete(tenant),
-        };
-        let change = change.in_tenant(tenant.id).delete(&farewell.membership);
-        self.store.commit(self.actor, change).await
     }
 
     /// Deletes everything a query finds.
@@ -197,14 +198,13 @@ impl<'a> Erasure<'a> {
         self.store.discard_all::<T>(self.actor, keys, || self.change("user.forget")).await
     }
 
-    /// The account itself, with its personal tenant. From here on its tokens are refused, and its e-mail address and
+    /// The account itself, with its membership in its personal tenant. From here on its tokens are refused, and its e-mail address and
     /// its username are free.
     async fn finish(&self) -> Result<()> {
         let now = self.actor.now;
         let (user_id, tenant_id) = (self.user.id, self.user.personal_tenant_id);
         let change = user::store::erase(self.change("user.erase"), self.user)
             .discard::<Membership>(Membership::key_of(tenant_id, user_id))
-            .discard::<Tenant>(Tenant::key_of(tenant_id))
             .revoke(ids::new(now), Subject::User(user_id), now);
         self.store.commit(self.actor, change).await
     }

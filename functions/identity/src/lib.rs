@@ -85,8 +85,8 @@ pub const NEEDS: Needs = Needs {
                 "dynamodb:DeleteItem",
             ],
         ),
-        Grant::on(api_key::TABLE.0, &["dynamodb:GetItem", "dynamodb:DeleteItem"]),
-        Grant::on_index(api_key::TABLE.0, "gsi2", &["dynamodb:Query"]),
+        // A caller's key; the keys of a tenant that goes.
+        Grant::on(api_key::TABLE.0, &["dynamodb:GetItem", "dynamodb:Query", "dynamodb:DeleteItem"]),
         // Entries and messages are only ever added here.
         Grant::on(store::audit::TABLE.0, &["dynamodb:PutItem"]),
         Grant::on(store::outbox::TABLE.0, &["dynamodb:PutItem"]),

@@ -17,11 +17,12 @@ use kernel::{
 };
 use ring::hmac;
 use serde::{Deserialize, Serialize};
-use store::{Entity, Index, Key, Query, Store, Stored, Table, limit::Subject};
+use store::{Actor, Change, Entity, Index, Key, Query, Store, Stored, Table, limit::Subject};
 
 use crate::{
     kept::{Kept, Keys},
     keyring::{AppKeys, KeyedHash, KeyringError, Kid},
+    tenancy::{self, Tenant},
 };
 
 /// Where API keys are.
@@ -35,9 +36,6 @@ const REMEMBERED_MAX: usize = 10_000;
 
 /// All keys, for operators. One partition: keys are made slowly and listed by few.
 const ALL: (Index, &str) = (Index("gsi1"), "api_keys");
-
-/// The keys of a tenant.
-const BY_TENANT: Index = Index("gsi2");
 
 /// A key as it is stored: everything but the secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,9 +88,35 @@ impl ApiKey {
         Query::index(ALL.0, ALL.1, "")
     }
 
-    /// The keys of a tenant.
-    pub fn of_tenant(id: TenantId) -> Query<Self> {
-        Query::index(BY_TENANT, format!("tenant#{id}"), "api_key#")
+    /// Adds to a change that it is made, in a tenant that must exist.
+    pub fn create(&self, change: Change, on_no_tenant: Error) -> Change {
+        let exists = || Error::internal("create an API key", "its id exists");
+        change
+            .require_exists::<Tenant>(tenancy::key_of(self.tenant_id), on_no_tenant)
+            .create(self, exists())
+            .create(&KeyOfTenant { tenant_id: self.tenant_id, id: self.id }, exists())
+    }
+
+    /// Adds to a change that it goes, unless somebody else changed it since it was read.
+    pub fn delete(key: &Stored<Self>, change: Change, on_race: Error) -> Change {
+        change.delete_or(key, on_race).discard::<KeyOfTenant>(KeyOfTenant::key_of(key.tenant_id, key.id))
+    }
+
+    /// Deletes every key of a tenant; `change` begins each change that this takes. After the tenant's own end, which no
+    /// key is made behind, none is left.
+    ///
+    /// # Errors
+    /// Those of the store. Whoever was interrupted asks again.
+    pub async fn delete_all(
+        store: &Store,
+        actor: &Actor,
+        tenant_id: TenantId,
+        change: impl Fn() -> Change,
+    ) -> Result<()> {
+        let found = store.all(&KeyOfTenant::of(tenant_id)).await?;
+        // The keys first: as long as one is there, so is what finds it.
+        store.discard_all::<Self>(actor, found.iter().map(|found| Self::key_of(found.id)), &change).await?;
+        store.discard_all::<KeyOfTenant>(actor, found.iter().map(|found| found.key()), &change).await
     }
 
     /// How often it may ask.
@@ -151,11 +175,34 @@ impl Entity for ApiKey {
     }
 
     fn index_keys(&self) -> Vec<(Index, Key)> {
-        let sk = format!("api_key#{}", self.id);
-        vec![
-            (ALL.0, Key::new(ALL.1, sk.clone())),
-            (BY_TENANT, Key::new(format!("tenant#{}", self.tenant_id), sk)),
-        ]
+        vec![(ALL.0, Key::new(ALL.1, format!("api_key#{}", self.id)))]
+    }
+}
+
+/// That a key is a tenant's. It is written with the key and goes with it, and a consistent query finds it: an index,
+/// which may be behind, could hide a key from the end of its tenant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct KeyOfTenant {
+    tenant_id: TenantId,
+    id: ApiKeyId,
+}
+
+impl KeyOfTenant {
+    fn key_of(tenant_id: TenantId, id: ApiKeyId) -> Key {
+        Key::new(format!("tenant#{tenant_id}"), format!("api_key#{id}"))
+    }
+
+    fn of(tenant_id: TenantId) -> Query<Self> {
+        Query::table(format!("tenant#{tenant_id}"), "api_key#").consistent()
+    }
+}
+
+impl Entity for KeyOfTenant {
+    const KIND: &'static str = "api_key_of_tenant";
+    const TABLE: Table = TABLE;
+
+    fn key(&self) -> Key {
+        Self::key_of(self.tenant_id, self.id)
     }
 }
 

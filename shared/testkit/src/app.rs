@@ -163,6 +163,14 @@ impl Lab {
     /// # Panics
     /// When it cannot be committed.
     pub async fn commit(&self, change: Change) {
+        self.try_commit(change).await.expect("a change");
+    }
+
+    /// The same, for a change that may be refused.
+    ///
+    /// # Errors
+    /// Those of the change.
+    pub async fn try_commit(&self, change: Change) -> Result<(), kernel::Error> {
         let actor = Actor {
             principal: system(),
             request_id: REQUEST_ID.to_owned(),
@@ -170,7 +178,7 @@ impl Lab {
             now: self.clock.now(),
             claim: ClaimSlot::default(),
         };
-        self.store().commit(&actor, change).await.expect("a change");
+        self.store().commit(&actor, change).await
     }
 
     fn function(&self, binary: &str) -> &cloud::template::Function {

@@ -7,12 +7,7 @@ use kernel::{
     DisplayName, Error, Permission, Role, Timestamp, id::TenantId, permission::ApiKeysWrite,
     principal::PrincipalKind,
 };
-use platform::{
-    Allowed, Create, Created, Result,
-    api_key::ApiKey,
-    ids,
-    tenancy::{self, Tenant},
-};
+use platform::{Allowed, Create, Created, Result, api_key::ApiKey, ids};
 use store::Change;
 
 use super::{NewApiKeyView, location, new_secret};
@@ -97,10 +92,8 @@ pub(crate) async fn create_api_key(
     let (text, sealed) = new_secret(&app.edge, key.id).await?;
     key.secrets.push(sealed);
     let no_tenant = Error::invalid("/tenant_id", "there is no such tenant");
-    let change = Change::new("api_key.create", "api_key", key.id)
-        .in_tenant(key.tenant_id)
-        .require_exists::<Tenant>(tenancy::key_of(key.tenant_id), no_tenant)
-        .create(&key, Error::internal("create an API key", "its id exists"));
+    let change = Change::new("api_key.create", "api_key", key.id).in_tenant(key.tenant_id);
+    let change = key.create(change, no_tenant);
     let view = NewApiKeyView::new(&key, &text);
     Created::commit(app.edge.store(), &allowed.actor, change, &location(key.id), &view).await
 }

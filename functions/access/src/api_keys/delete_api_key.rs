@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use kernel::{id::ApiKeyId, permission::ApiKeysWrite};
-use platform::{Allowed, Conditional, NoContent, Path, Result};
+use platform::{Allowed, Conditional, NoContent, Path, Result, api_key::ApiKey};
 use store::Change;
 
 use super::{ApiKeyView, find};
@@ -32,6 +32,6 @@ pub(crate) async fn delete_api_key(
     let key = find(store, id).await?;
     conditional.check(&ApiKeyView::from(&*key))?;
     let change = Change::new("api_key.delete", "api_key", id).in_tenant(key.tenant_id);
-    store.commit(&allowed.actor, change.delete_or(&key, conditional.lost_race())).await?;
+    store.commit(&allowed.actor, ApiKey::delete(&key, change, conditional.lost_race())).await?;
     Ok(NoContent)
 }

@@ -31,7 +31,7 @@ kernel::input! {
     responses(
         (status = 204, description = "The account is gone."),
         (status = 403, description = "The password is wrong, or the caller is no person."),
-        (status = 409, description = "It is the only owner of a tenant with other members (rule `last_owner`)."),
+        (status = 409, description = "It is the only owner of a tenant with other members (rule `last_owner`), or one of its tenants was changed at the same moment."),
     ),
     extensions(("x-permission" = json!("profile:write")), ("x-throttle" = json!("auth")))
 )]

@@ -1,6 +1,6 @@
 //! One's own account: renaming it, erasing it.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, task::Poll, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use kernel::{Error, Permission, Role, api_key::ApiKeyText};
@@ -11,7 +11,10 @@ use platform::{
 };
 use serde_json::{Value, json};
 use store::Change;
-use testkit::{Answer, App};
+use testkit::{
+    Answer, App,
+    rows::{rows, table},
+};
 
 use crate::people::{PASSWORD, Person, app, email, login, person, register};
 
@@ -271,8 +274,8 @@ fn ids(page: &Value, pointer: &str) -> Vec<String> {
     items.iter().map(|item| item.pointer(pointer).unwrap().as_str().unwrap().to_owned()).collect()
 }
 
-/// A key of a tenant, as the group that makes them stores it.
-pub(crate) async fn make_key(app: &App, tenant_id: &str) -> ApiKeyText {
+/// A key of a tenant, made as the group makes it that has them, if there is such a tenant.
+pub(crate) async fn try_key(app: &App, tenant_id: &str) -> Option<ApiKeyText> {
     let now = app.lab().clock().now();
     let text = ApiKeyText::new(platform::ids::new(now), [7; 32]);
     let boot = app.lab().boot("access");
@@ -294,9 +297,23 @@ pub(crate) async fn make_key(app: &App, tenant_id: &str) -> ApiKeyText {
         created_at: now,
         updated_at: now,
     };
-    let exists = Error::internal("make a key", "it exists");
-    app.lab().commit(Change::new("api_key.create", "api_key", key.id).create(&key, exists)).await;
-    text
+    let change = Change::new("api_key.create", "api_key", key.id);
+    let change = key.create(change, Error::NotFound("tenant"));
+    match app.lab().try_commit(change).await {
+        Ok(()) => Some(text),
+        Err(Error::NotFound(_)) => None,
+        Err(error) => panic!("a key is neither made nor refused: {error}"),
+    }
+}
+
+pub(crate) async fn make_key(app: &App, tenant_id: &str) -> ApiKeyText {
+    try_key(app, tenant_id).await.expect("a tenant")
+}
+
+/// The rows that tell of a tenant's keys.
+pub(crate) async fn keys_of(app: &App, tenant_id: &str) -> Vec<String> {
+    let rows = rows(app.lab()).await;
+    table(&rows, "access").iter().filter(|row| row.contains(tenant_id)).cloned().collect()
 }
 
 #[tokio::test]
@@ -318,4 +335,54 @@ async fn the_keys_of_a_tenant_go_with_it() {
     for (key, status) in keys.iter().zip([401, 200, 200]) {
         assert_eq!(open(key).await, status);
     }
+    assert_eq!(keys_of(&app, &ann.tenant_id).await, [""; 0]);
+    assert_eq!(
+        keys_of(&app, &bob.tenant_id).await.len(),
+        2,
+        "the search finds a key, and that it is the tenant's"
+    );
+}
+
+#[tokio::test]
+async fn an_erasure_that_was_interrupted_anywhere_leaves_no_key_when_it_ends() {
+    let app = app().await;
+    let mut ann = person(&app, "ann").await;
+    let shared = tenant(&app, &ann, &[]).await;
+    // More than one change holds.
+    for _ in 0..51 {
+        make_key(&app, &shared).await;
+    }
+    let mut is_over = false;
+    let mut polls = 0;
+    while !is_over {
+        polls += 2;
+        // Who still has an account asks again; and goes on making keys while there is a tenant.
+        let tokens = login(&app, "ann").await.json();
+        let Some(access) = tokens["access_token"].as_str() else { break };
+        access.clone_into(&mut ann.access);
+        for tenant_id in [&ann.tenant_id, &shared] {
+            try_key(&app, tenant_id).await;
+        }
+        is_over = polled(polls, erase(&app, &ann, PASSWORD)).await.is_some();
+    }
+    assert!(polls > 20, "it was interrupted {} times", polls / 2);
+    for tenant_id in [&ann.tenant_id, &shared] {
+        assert!(try_key(&app, tenant_id).await.is_none());
+        assert_eq!(keys_of(&app, tenant_id).await, [""; 0]);
+    }
+}
+
+/// What a future answers if it is ready within so many looks; otherwise it ends where it is.
+async fn polled<T>(looks: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    let mut left = looks;
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
 }

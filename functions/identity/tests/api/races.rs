@@ -8,6 +8,7 @@ use testkit::Answer;
 use tokio::task::JoinHandle;
 
 use crate::{
+    account::{erase, keys_of, try_key},
     cast::Cast,
     people::{PASSWORD, app, email, person},
 };
@@ -88,4 +89,34 @@ async fn assert_one_is_made(path: &str, changes: impl Iterator<Item = JoinHandle
     let mut statuses: Vec<u16> = answers.into_iter().map(|answer| answer.unwrap().status.as_u16()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412, 412, 412, 412, 412, 412, 412], "{path}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_key_is_made_past_the_end_of_its_tenant() {
+    let app = app().await;
+    let mut made = Vec::new();
+    for round in 0..12 {
+        let ann = person(&app, &format!("ann{round}")).await;
+        let makers = (0..4).map(|_| {
+            let (app, ann) = (app.clone(), ann.clone());
+            tokio::spawn(async move {
+                let mut keys = Vec::new();
+                while let Some(key) = try_key(&app, &ann.tenant_id).await {
+                    keys.push(key);
+                }
+                keys
+            })
+        });
+        let makers: Vec<_> = makers.collect();
+        erase(&app, &ann, PASSWORD).await.expect(204);
+        for keys in futures_util::future::join_all(makers).await {
+            made.extend(keys.unwrap());
+        }
+        assert_eq!(keys_of(&app, &ann.tenant_id).await, [""; 0]);
+    }
+    assert!(made.len() > 24, "the makers were at it: {}", made.len());
+    app.lab().advance(Duration::from_secs(5));
+    for key in made {
+        app.get("/api/v1/me").api_key(key.expose()).await.problem(401);
+    }
 }
