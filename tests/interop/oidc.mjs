@@ -101,8 +101,8 @@ class Browser {
   }
 
   // Follows redirects until the provider sends it back to us; where to.
-  async logIn() {
-    let answer = await this.get(`${url}/api/v1/auth/oidc/acme/login`);
+  async logIn(query = "") {
+    let answer = await this.get(`${url}/api/v1/auth/oidc/acme/login${query}`);
     assert.equal(answer.status, 302, await answer.clone().text());
     let next = answer.headers.get("location");
     while (!next.startsWith(`${url}/`)) {
@@ -207,6 +207,28 @@ await refreshTokens.at(-1).destroy();
 await pause(11);
 await json(await refresh(), 401);
 say("what the provider has ended is over here");
+
+person = `zoe${Date.now().toString(36)}`;
+const zoe = new Browser();
+const enterAgain = async (query) => json(await zoe.get(await zoe.logIn(query)), 200);
+const erase = (session) =>
+  fetch(`${url}/api/v1/me`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${session.access_token}`, "content-type": "application/json" },
+    body: "{}",
+  });
+await enterAgain();
+await json(await erase(await enterAgain()), 422);
+const asked = "?reauthenticate=true";
+for (const [why, auth_time] of Object.entries({ missing: undefined, old: now() - 3600, text: `${now()}` })) {
+  tamper = (claims) => signed({ ...claims, auth_time });
+  const refused = await zoe.get(await zoe.logIn(asked));
+  assert.equal(refused.status, 401, `an auth_time that is ${why}: ${await refused.text()}`);
+}
+tamper = null;
+const fresh = await erase(await enterAgain(asked));
+assert.equal(fresh.status, 204, await fresh.text());
+say("a silent login does not end an account, and one for which the person was asked again does");
 
 server.close();
 server.closeAllConnections();

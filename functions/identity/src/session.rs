@@ -58,6 +58,10 @@ pub struct Session {
     /// Until when the provider it began at vouches for it: no access token outlives that. `None` of a login by password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vouched_until: Option<Timestamp>,
+    /// When the provider it began at last asked its owner who they are, as the ID token told then: a login may be silent.
+    /// A renewal does not change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authenticated_at: Option<Timestamp>,
     /// Where the login came from.
     pub ip: Option<IpAddr>,
     /// What the client called itself.
@@ -155,6 +159,7 @@ mod tests {
             mode: SessionKind::Token,
             valid_from,
             vouched_until: None,
+            authenticated_at: None,
             ip: None,
             user_agent: String::new(),
         };

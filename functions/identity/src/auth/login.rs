@@ -118,8 +118,15 @@ impl Place {
 pub(super) enum Origin<'a> {
     /// By their password.
     Password(Accepted),
-    /// By a login at a provider, which vouches for it until then.
-    Provider(&'a Provider, ProviderLogin, Timestamp),
+    /// By a login at a provider.
+    Provider {
+        provider: &'a Provider,
+        login: ProviderLogin,
+        /// Until when it vouches for it.
+        until: Timestamp,
+        /// When it last asked them who they are, if it says so.
+        authenticated_at: Option<Timestamp>,
+    },
 }
 
 /// Writes the session, the login and the device, and answers with the tokens.
@@ -138,11 +145,11 @@ pub(super) async fn begin(
     let kid = signers.kid_for(id)?;
     let (token, family) = Family::begin(id, ids::random(), &*app.refresh_keys.latest().await?, kid, now);
     let owner = Owner { session_id: id, user_id: user.id };
-    let (rehashed, grant) = match origin {
-        Origin::Password(accepted) => (accepted.rehashed, None),
-        Origin::Provider(provider, login, until) => {
+    let (rehashed, grant, authenticated_at) = match origin {
+        Origin::Password(accepted) => (accepted.rehashed, None, None),
+        Origin::Provider { provider, login, until, authenticated_at } => {
             let keys = app.roots.latest().await?;
-            (None, Some(Grant::seal(owner, provider, &login, until, &keys, now)?))
+            (None, Some(Grant::seal(owner, provider, &login, until, &keys, now)?), authenticated_at)
         }
     };
     let session = Session {
@@ -152,6 +159,7 @@ pub(super) async fn begin(
         mode: place.kind,
         valid_from: user.sessions_valid_from,
         vouched_until: grant.as_ref().map(|grant| grant.until),
+        authenticated_at,
         ip: info.ip,
         user_agent: info.user_agent.to_string(),
     };

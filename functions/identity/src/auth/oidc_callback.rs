@@ -66,7 +66,8 @@ pub(crate) async fn oidc_callback(
     let now = visitor.info.now;
     let (seed, attempt) = resume(&app, &headers, provider, &answer, now).await?;
     let redirect = redirect_uri(&app, &name);
-    let (redeemed, who) = in_time(identify(&app, provider, answer, &seed, &redirect, now)).await?;
+    let (redeemed, who) =
+        in_time(identify(&app, provider, answer, (&seed, &attempt), &redirect, now)).await?;
     let user = match who {
         Visiting::Known(user) => user,
         Visiting::Stranger(profile, stale) => {
@@ -76,8 +77,9 @@ pub(crate) async fn oidc_callback(
     };
     let place = Place::find(app.edge.store(), &user, None, Some(attempt.session)).await?;
     let device = attempts::Attempt::new(&app.edge, &user.email, &visitor.info);
-    let until = redeemed.claims.until();
-    let origin = Origin::Provider(provider, Login::of(redeemed, seed.nonce), until);
+    let (until, authenticated_at) = (redeemed.claims.until(), redeemed.claims.authenticated_at(now));
+    let login = Login::of(redeemed, seed.nonce);
+    let origin = Origin::Provider { provider, login, until, authenticated_at };
     let session = login::begin(&app, &visitor.info, &user, origin, &device, place).await?;
     let mut response = landed(session, provider, attempt.session);
     response.headers_mut().append(header::SET_COOKIE, cookie::remove(COOKIE));
@@ -163,7 +165,7 @@ async fn identify(
     app: &App,
     provider: &Provider,
     answer: Returned,
-    seed: &Seed,
+    (seed, attempt): (&Seed, &Attempt),
     redirect: &str,
     now: Timestamp,
 ) -> Result<(Redeemed, Visiting), Error> {
@@ -172,6 +174,9 @@ async fn identify(
     }
     let code = answer.code.ok_or_else(|| refuse(format!("no code: {}", answer.error)))?;
     let redeemed = provider.redeem(&code, seed, redirect, now).await?;
+    if let Some(since) = attempt.authenticated_since() {
+        redeemed.claims.require_authentication(since, now).map_err(|refusal| refuse(refusal.to_string()))?;
+    }
     let store = app.edge.store();
     let link: Option<Stored<Link>> =
         store.get_consistent(&Link::key_of(provider.issuer(), &redeemed.claims.sub)).await?;

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use kernel::Error;
-use platform::{Path, Query, Result, Visitor, cookie, ids};
+use platform::{Path, Query, Visitor, cookie, ids};
 
 use crate::{
     App,
@@ -25,8 +25,26 @@ kernel::input! {
         /// `token` (default): tokens in the body that the callback answers with. `cookie`: tokens in `HttpOnly` cookies.
         #[param(value_type = Option<SessionKind>, inline)]
         session: Option<SessionKind>,
+        /// `true`: the provider asks the person again who they are, however lately it did. It is what `DELETE /me` without
+        /// a password wants to have been a moment ago.
+        #[param(value_type = Option<bool>)]
+        reauthenticate: Option<Flag>,
     }
 }
+
+/// A parameter that is true or false.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flag(bool);
+
+impl std::str::FromStr for Flag {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "must be true or false")
+    }
+}
+
+kernel::text_input!(Flag);
 
 /// Begins a login at an OpenID provider.
 ///
@@ -45,14 +63,17 @@ pub(crate) async fn oidc_login(
     visitor: Visitor,
     Path(name): Path<String>,
     Query(input): Query<BeginOidc>,
-) -> Result<Response> {
+) -> platform::Result<Response> {
     let provider = app.require_oidc()?.provider(&name)?;
     let now = visitor.info.now;
     let seed = Seed::new(ids::random(), provider.name(), &*app.roots.latest().await?);
-    let url = in_time(provider.authorization_url(&seed, &redirect_uri(&app, &name), now)).await?;
+    let reauthenticates = input.reauthenticate.is_some_and(|flag| flag.0);
+    let redirect = redirect_uri(&app, &name);
+    let url = in_time(provider.authorization_url(&seed, &redirect, reauthenticates, now)).await?;
     let attempt = Attempt {
         state: seed.state.clone(),
         session: input.session.unwrap_or(SessionKind::Token),
+        reauthenticates,
         expires_at: now + LIFETIME,
         is_used: false,
     };

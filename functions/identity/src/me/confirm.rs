@@ -1,5 +1,6 @@
 //! The password, asked for once more before what a stolen access token must not be able to do. Whoever logs in at a
-//! provider may have none: to them a login that was a moment ago is asked for.
+//! provider may have none: of them it is asked that the provider has asked them a moment ago who they are. That a login
+//! was a moment ago would not do, because a provider that remembers somebody may let them in silently.
 
 use std::time::Duration;
 
@@ -12,8 +13,12 @@ use crate::{
     user::User,
 };
 
-/// How long ago somebody may have logged in at their provider.
+/// How long ago a provider may have asked somebody who they are.
 const RECENT: Duration = Duration::from_mins(5);
+
+/// What does in place of a password.
+const OTHERWISE: &str = "is required; whoever logs in at a provider may leave it out for five minutes after a login that \
+                         began at /api/v1/auth/oidc/{provider}/login?reauthenticate=true";
 
 async fn require_recent_login<P>(app: &App, allowed: &Allowed<P>, user: &User) -> Result<()> {
     let session: Option<Stored<Session>> = match allowed.principal().session_id {
@@ -21,15 +26,14 @@ async fn require_recent_login<P>(app: &App, allowed: &Allowed<P>, user: &User) -
         None => None,
     };
     let is_recent = session.is_some_and(|session| {
-        let is_alive = session.vouched_until.is_some() && session.is_alive(user, allowed.info.now);
-        is_alive && allowed.info.now.since(session.family.created_at) < RECENT
+        let now = allowed.info.now;
+        let is_recent = session.authenticated_at.is_some_and(|at| now.since(at) < RECENT);
+        is_recent && session.is_alive(user, now)
     });
-    let fault =
-        "is required; whoever logs in at a provider may log in there again and leave it out for five minutes";
-    if is_recent { Ok(()) } else { Err(Error::invalid("/password", fault)) }
+    if is_recent { Ok(()) } else { Err(Error::invalid("/password", OTHERWISE)) }
 }
 
-/// Requires the account's password, or a login at a provider a moment ago. A wrong password counts like a failed login:
+/// Requires the account's password, or that a provider asked for its own a moment ago. A wrong password counts like a failed login:
 /// whoever holds a token may not guess here what they may not guess there.
 ///
 /// # Errors

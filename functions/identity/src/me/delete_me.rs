@@ -15,7 +15,8 @@ kernel::input! {
     #[derive(Debug, utoipa::ToSchema)]
     #[schema(example = json!({"password": "correct horse battery"}))]
     pub(crate) struct DeleteMe {
-        /// The account's password. Whoever has logged in at a provider in the last five minutes may leave it out.
+        /// The account's password. Whoever was asked by their provider who they are, in the last five minutes and for this
+        /// session, may leave it out: such a login begins with `reauthenticate=true`.
         #[schema(value_type = Option<String>, format = Password)]
         password: Option<PresentedPassword>,
     }
@@ -23,7 +24,7 @@ kernel::input! {
 
 /// Erases one's own account.
 ///
-/// It takes the password, or a login at a provider a moment ago, because nothing brings the account back and an access
+/// It takes the password, or a login a moment ago for which the provider asked who it is, because nothing brings the account back and an access
 /// token can be stolen. With the account go its sessions, its login history, its personal tenant, and every tenant of
 /// which it is the only member; it leaves the others. E-mail address and username are free again.
 #[utoipa::path(

@@ -90,6 +90,9 @@ pub(crate) struct Attempt {
     pub(crate) state: String,
     /// How the tokens of the session will travel.
     pub(crate) session: SessionKind,
+    /// Whether the provider was told to ask the person again who they are.
+    #[serde(default)]
+    pub(crate) reauthenticates: bool,
     pub(crate) expires_at: Timestamp,
     /// Whether an answer has come: the next one is a replay.
     pub(crate) is_used: bool,
@@ -98,6 +101,11 @@ pub(crate) struct Attempt {
 impl Attempt {
     pub(crate) fn key_of(state: &str) -> Key {
         Key::new(format!("oidc_attempt#{state}"), "attempt")
+    }
+
+    /// Since when the person must have shown the provider who they are, if that was asked for.
+    pub(crate) fn authenticated_since(&self) -> Option<Timestamp> {
+        self.reauthenticates.then(|| self.expires_at - LIFETIME)
     }
 
     /// The attempt, used up; `None` when it was, or its time is over.
@@ -150,8 +158,14 @@ mod tests {
     fn an_attempt_is_used_once_and_in_time() {
         let begun = Timestamp::from_seconds(1_000);
         let expires_at = begun + LIFETIME;
-        let attempt =
-            Attempt { state: "s".to_owned(), session: SessionKind::Token, expires_at, is_used: false };
+        let attempt = Attempt {
+            state: "s".to_owned(),
+            session: SessionKind::Token,
+            reauthenticates: true,
+            expires_at,
+            is_used: false,
+        };
+        assert_eq!(attempt.authenticated_since(), Some(begun));
         let used = attempt.used(begun).unwrap();
         assert!(used.is_used && used.used(begun).is_none());
         assert!(attempt.used(expires_at).is_none());

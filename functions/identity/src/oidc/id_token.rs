@@ -26,6 +26,8 @@ pub struct IdClaims {
     iat: i64,
     nonce: Option<String>,
     at_hash: Option<String>,
+    /// When the person last showed the provider who they are. Whatever stands here ends no login that did not ask for it.
+    auth_time: Option<Value>,
     /// What the provider tells of them, unless it does that elsewhere.
     #[serde(flatten)]
     pub profile: Profile,
@@ -90,6 +92,9 @@ pub enum Refusal {
     /// `at_hash` is not that of the access token.
     #[error("the ID token goes with another access token")]
     AccessToken,
+    /// `auth_time` was asked for and is missing, no time, in the future, or before the login began.
+    #[error("the provider did not ask the person again who they are")]
+    Authentication,
 }
 
 impl IdClaims {
@@ -119,6 +124,22 @@ impl IdClaims {
             (other_token, Refusal::AccessToken),
         ];
         broken.into_iter().find(|(is_broken, _)| *is_broken).map_or(Ok(()), |(_, refusal)| Err(refusal))
+    }
+
+    /// When the person last showed the provider who they are, if it says so: no time of the future.
+    pub fn authenticated_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let at = Timestamp::from_seconds(self.auth_time.as_ref()?.as_i64()?);
+        (at <= now + CLOCK_SKEW).then(|| at.min(now))
+    }
+
+    /// Requires that they did so since a login began that asked for it (§3.1.3.7, 13; `max_age` in §3.1.2.1).
+    ///
+    /// # Errors
+    /// [`Refusal::Authentication`].
+    pub fn require_authentication(&self, since: Timestamp, now: Timestamp) -> Result<(), Refusal> {
+        let earliest = Timestamp::from_seconds((since - CLOCK_SKEW).seconds());
+        let at = self.authenticated_at(now);
+        at.filter(|at| *at >= earliest).map(|_| ()).ok_or(Refusal::Authentication)
     }
 
     /// When it ends: by its own word, and after [`AGE_MAX`] at the latest.
@@ -209,6 +230,30 @@ mod tests {
             claims[name] = value.clone();
         }
         serde_json::from_value(claims).unwrap()
+    }
+
+    #[test]
+    fn a_person_who_was_to_be_asked_again_was() {
+        let (begun, now) = (Timestamp::from_seconds(NOW - 60), Timestamp::from_seconds(NOW));
+        let at = |seconds| Some(Timestamp::from_seconds(seconds));
+        for (case, auth_time, authenticated_at, is_enough) in [
+            ("just now", json!(NOW), at(NOW), true),
+            ("as it began", json!(NOW - 60), at(NOW - 60), true),
+            ("by a clock that is behind", json!(NOW - 90), at(NOW - 90), true),
+            ("by a clock that is ahead", json!(NOW + 30), at(NOW), true),
+            ("before it began", json!(NOW - 91), at(NOW - 91), false),
+            ("in the future", json!(NOW + 31), None, false),
+            ("not told", json!(null), None, false),
+            ("text", json!(NOW.to_string()), None, false),
+            ("a truth", json!(true), None, false),
+            ("no whole second", json!(1.5), None, false),
+            ("a time that overflows", json!(i64::MAX), None, false),
+            ("long before", json!(i64::MIN), at(i64::MIN), false),
+        ] {
+            let claims = claims(&json!({"auth_time": auth_time}));
+            assert_eq!(claims.authenticated_at(now), authenticated_at, "{case}");
+            assert_eq!(claims.require_authentication(begun, now).is_ok(), is_enough, "{case}");
+        }
     }
 
     #[test]

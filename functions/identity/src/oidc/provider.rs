@@ -124,7 +124,8 @@ impl Provider {
         self.0.config.landing.as_deref().and_then(|url| HeaderValue::from_str(url).ok())
     }
 
-    /// Where a person logs in (RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID Connect Core 1.0 §3.1.2.1).
+    /// Where a person logs in (RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID Connect Core 1.0 §3.1.2.1); who is to be asked again
+    /// who they are is not let in silently.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it does not answer, or not with a document of its own.
@@ -132,23 +133,27 @@ impl Provider {
         &self,
         seed: &Seed,
         redirect: &str,
+        reauthenticates: bool,
         now: Timestamp,
     ) -> Result<String> {
         let metadata = self.metadata(now).await?;
         let config = &self.0.config;
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("response_type", "code")
-            .append_pair("client_id", &config.client_id)
-            .append_pair("redirect_uri", redirect)
-            .append_pair("scope", &config.scopes.join(" "))
-            .append_pair("state", &seed.state)
-            .append_pair("nonce", &seed.nonce)
-            .append_pair("code_challenge", &seed.challenge())
-            .append_pair("code_challenge_method", "S256")
-            .finish();
-        let endpoint = metadata.authorization_endpoint;
-        let separator = if endpoint.contains('?') { '&' } else { '?' };
-        Ok(format!("{endpoint}{separator}{query}"))
+        let (scope, challenge) = (config.scopes.join(" "), seed.challenge());
+        let mut query = vec![
+            ("response_type", "code"),
+            ("client_id", &config.client_id),
+            ("redirect_uri", redirect),
+            ("scope", &scope),
+            ("state", &seed.state),
+            ("nonce", &seed.nonce),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ];
+        if reauthenticates {
+            // The first makes the ID token tell when they were asked; the second is for those that know no first.
+            query.extend([("max_age", "0"), ("prompt", "login")]);
+        }
+        Ok(with_query(&metadata.authorization_endpoint, &query))
     }
 
     /// Whether an answer that names this issuer, or none, is the provider's own (RFC 9207 §2.4): one of another provider
@@ -361,6 +366,15 @@ impl Provider {
         let secret = secrets.remove(self.name());
         secret.ok_or_else(|| Error::unavailable("our client secrets", format!("none for {}", self.name())))
     }
+}
+
+/// An endpoint, which may have a query of its own, with these parameters. None stands twice (RFC 6749 §3.1): ours count.
+fn with_query(endpoint: &str, ours: &[(&str, &str)]) -> String {
+    let (base, own) = endpoint.split_once('?').unwrap_or((endpoint, ""));
+    let own = form_urlencoded::parse(own.as_bytes());
+    let own = own.filter(|(name, _)| ours.iter().all(|(our, _)| our != name));
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(own).extend_pairs(ours).finish();
+    format!("{base}?{query}")
 }
 
 /// The document of a URL, from its answer.

@@ -36,6 +36,7 @@ mod people;
 mod process;
 mod provider;
 mod races;
+mod reauthentication;
 mod rotation;
 mod rs256;
 mod server;

@@ -198,8 +198,17 @@ impl Provider {
 
     /// A whole login of somebody with these claims.
     pub(crate) async fn log_in(&self, app: &App, claims: &Value) -> Answer {
+        self.come_back(app, claims, Begun::new(app, "acme").await).await
+    }
+
+    /// The same of somebody whom the provider is told to ask again who they are.
+    pub(crate) async fn log_in_again(&self, app: &App, claims: &Value) -> Answer {
+        let begun = app.get("/api/v1/auth/oidc/acme/login?reauthenticate=true").await.expect(302);
+        self.come_back(app, claims, Begun::read("acme", &begun)).await
+    }
+
+    async fn come_back(&self, app: &App, claims: &Value, begun: Begun) -> Answer {
         self.state().claims = claims.clone();
-        let begun = Begun::new(app, "acme").await;
         let code = self.authorize(&begun);
         begun.back(app, &format!("code={code}")).await
     }
@@ -239,7 +248,7 @@ impl Provider {
         if let Some(error) = state.denial {
             return (400, json!({"error": error}));
         }
-        let nonce = match &*form["grant_type"] {
+        let sent = match &*form["grant_type"] {
             "authorization_code" => state.codes.remove(&form["code"]).filter(|sent| {
                 let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
                 challenge == sent["code_challenge"]
@@ -252,12 +261,15 @@ impl Provider {
             }
             _ => None,
         };
-        let Some(nonce) = nonce.map(|sent| sent["nonce"].clone()) else {
+        let Some(sent) = sent else {
             return (400, json!({"error": "invalid_grant"}));
         };
+        let nonce = sent["nonce"].clone();
         let now = self.clock.now().seconds();
+        // Somebody has been here before and is let in silently, unless that is asked to be a while ago at most.
+        let auth_time = sent.get("max_age").map(|_| now);
         let claims = json!({
-            "iss": self.url, "sub": "somebody", "aud": CLIENT, "iat": now, "exp": now + 3600, "nonce": nonce,
+            "iss": self.url, "sub": "somebody", "aud": CLIENT, "iat": now, "exp": now + 3600, "nonce": nonce, "auth_time": auth_time,
             "at_hash": state.signer.at_hash("access"), "email": "ann@example.com", "email_verified": true
         });
         let header = json!({"alg": state.signer.algorithm(), "kid": "one"});

@@ -282,15 +282,7 @@ async fn what_was_sealed_goes_with_the_session_and_with_the_account() {
     logout.await.expect(204);
     assert!(grants(&app).await.is_empty());
 
-    let tokens = log_in(&app, &provider, &json!({})).await;
-    let erase = || app.delete("/api/v1/me").bearer(&text(&tokens["access_token"])).json(&json!({}));
-    app.lab().advance(Duration::from_mins(5));
-    let problem = erase().await.problem(422);
-    assert_eq!(
-        problem["errors"][0]["pointer"], "/password",
-        "a login five minutes ago is none of a moment ago"
-    );
-    let tokens = log_in(&app, &provider, &json!({})).await;
+    let tokens = provider.log_in_again(&app, &json!({})).await.expect(200).json();
     let erase = app.delete("/api/v1/me").bearer(&text(&tokens["access_token"])).json(&json!({}));
     erase.await.expect(204);
     assert!(grants(&app).await.is_empty());
