@@ -5,6 +5,8 @@
     reason = "helpers of tests, which may fail and may know the time"
 )]
 
+mod rotation;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
