@@ -98,6 +98,12 @@ impl Lab {
         &self.clock
     }
 
+    /// From now on a line of the log that holds this secret fails the test. For those that no request of the test carries;
+    /// the others are known by themselves.
+    pub fn hide(&self, secret: &str) {
+        self.witness.hide(secret);
+    }
+
     /// Lets time pass, for functions and cloud alike.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
@@ -253,6 +259,7 @@ impl App {
 
     pub(crate) async fn answer(&self, request: Request<Body>) -> Answer {
         let (parts, mut body) = request.into_parts();
+        self.lab.witness.saw_query(parts.uri.query().unwrap_or_default());
         if body.size_hint().exact().is_some() {
             let bytes = body.collect().await.expect("a body in memory").to_bytes();
             self.lab.witness.saw(&parts.headers, &bytes);

@@ -1,5 +1,5 @@
 //! Every line that anything logs while a test runs is searched for what may not stand there: the credentials that the
-//! test's requests carried or were answered with, passwords, and e-mail addresses.
+//! test's requests carried or were answered with, passwords, e-mail addresses, and what a test says besides.
 
 use std::{
     collections::BTreeSet,
@@ -58,6 +58,21 @@ impl Witness {
         known
             .secrets
             .extend(in_headers(headers).chain(in_body(body)).filter(|secret| secret.len() >= CHARS_MIN));
+    }
+
+    /// Notes what the query of a request holds that may not be logged.
+    pub fn saw_query(&self, query: &str) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.secrets.extend(in_form(query.as_bytes()).filter(|secret| secret.len() >= CHARS_MIN));
+    }
+
+    /// Notes a secret that no request of the test carries: two others have it between them.
+    ///
+    /// # Panics
+    /// When it is so short that it stands in lines for other reasons.
+    pub fn hide(&self, secret: &str) {
+        assert!(secret.len() >= CHARS_MIN, "{secret} is too short to be searched for");
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).secrets.insert(secret.to_owned());
     }
 
     /// Searches what is new in a log since it was last asked; `log` gives the whole lines from a place on.
@@ -188,6 +203,24 @@ mod tests {
             }
             assert!(!secrets.contains("not-a-secret") && !secrets.contains("HttpOnly"), "{secrets:?}");
         }
+    }
+
+    #[test]
+    fn what_is_secret_is_found_in_a_query_and_where_a_test_says_so() {
+        let witness = Witness::default();
+        witness.saw_query("code=in+the%20query&state=the-state&error=not-a-secret&token=short");
+        witness.hide("somebody-else-s");
+        let known = witness.0.lock().unwrap();
+        let secrets: Vec<&str> = known.secrets.iter().map(String::as_str).collect();
+        assert_eq!(secrets, ["in the query", "somebody-else-s", "the-state"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the log tells Some(\"somebody-else-s\")")]
+    fn a_line_that_tells_what_a_test_hides_is_found() {
+        let witness = Witness::default();
+        witness.hide("somebody-else-s");
+        witness.search(|_| b"{\"message\":\"of somebody-else-s\"}\n".to_vec());
     }
 
     #[test]

@@ -98,6 +98,7 @@ async fn a_service_is_asked_as_siteverify_is_and_its_faults_are_not_the_person_s
     let secrets = Client::new(&app.lab().cloud().sdk_config());
     let id = &app.lab().environment("identity")["CAPTCHA_SECRET"];
     let text = json!({"secret": SECRET}).to_string();
+    app.lab().hide(SECRET);
     secrets.put_secret_value().secret_id(id).secret_string(text).send().await.unwrap();
 
     for (told, status) in [

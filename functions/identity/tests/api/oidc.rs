@@ -302,3 +302,19 @@ async fn only_configured_providers_are_there_and_only_where_they_are_used() {
     assert!(error.to_string().contains("AUTH_OIDC_PROVIDERS"), "{error}");
     assert_eq!(error.exit_code(), 78);
 }
+
+#[tokio::test]
+async fn a_line_that_tells_what_a_provider_shares_with_us_fails_the_test() {
+    let (app, provider) = start().await;
+    provider.log_in(&app, &json!({})).await.expect(200);
+    let shared = provider.state().shared.clone();
+    let mut kinds: Vec<&str> = shared.values().copied().collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["a code", "a refresh token", "an ID token", "an access token", "our secret"]);
+    for (secret, what) in shared {
+        tracing::info!("somebody was careless with {secret}");
+        let is_told = tokio::spawn(app.get("/api/v1/auth/oidc/acme/login").into_future()).await.is_err();
+        // An ID token looks like one: its line is masked before anybody could read it.
+        assert_eq!(is_told, what != "an ID token", "{what}");
+    }
+}

@@ -1,7 +1,7 @@
 //! An OpenID provider for tests: a server of its own on loopback, with real keys, that can be told to misbehave.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -10,7 +10,7 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use platform::{Boot, Clock};
+use platform::Boot;
 use ring::{
     digest::{SHA256, SHA512, digest},
     rand::SystemRandom,
@@ -25,6 +25,9 @@ use crate::server;
 const CLIENT: &str = "groundwork";
 const SECRET: &str = "s3cret:with&odd=characters";
 
+/// The access token of everybody there.
+const ACCESS_TOKEN: &str = "a-providers-access-token";
+
 /// A key pair that protects nothing.
 const RSA: &[u8] = include_bytes!("../fixtures/rsa-2048-test-only.pk8");
 
@@ -33,7 +36,7 @@ const RSA: &[u8] = include_bytes!("../fixtures/rsa-2048-test-only.pk8");
 pub(crate) struct Provider {
     pub(crate) url: String,
     state: Arc<Mutex<State>>,
-    clock: Clock,
+    lab: Lab,
 }
 
 /// What it knows and how it behaves.
@@ -59,6 +62,8 @@ pub(crate) struct State {
     pub(crate) failing: Option<(&'static str, u16)>,
     /// How often each path was asked.
     pub(crate) calls: HashMap<String, usize>,
+    /// What it has in common with us or a browser and nobody else may learn, and what each is.
+    pub(crate) shared: BTreeMap<String, &'static str>,
 }
 
 /// The key that it signs with.
@@ -145,8 +150,10 @@ impl Provider {
             told: none(),
             failing: None,
             calls: HashMap::new(),
+            shared: BTreeMap::new(),
         };
-        let provider = Self { url, state: Arc::new(Mutex::new(state)), clock: lab.clock().clone() };
+        let provider = Self { url, state: Arc::new(Mutex::new(state)), lab: lab.clone() };
+        provider.hide(&mut provider.state(), "our secret", SECRET);
         let answering = provider.clone();
         server::serve(listener, move |asked| {
             answering.answer(&asked.path, &asked.authorization, &asked.form)
@@ -176,6 +183,12 @@ impl Provider {
         self.state.lock().unwrap()
     }
 
+    /// No line of the log may hold this from now on.
+    fn hide(&self, state: &mut State, what: &'static str, secret: &str) {
+        self.lab.hide(secret);
+        state.shared.insert(secret.to_owned(), what);
+    }
+
     /// Signs with another key from now on, which it publishes or not.
     pub(crate) fn rotate(&self, kid: &str, is_rsa: bool, is_published: bool) {
         let mut state = self.state();
@@ -191,7 +204,8 @@ impl Provider {
     /// What a person does there: logs in, and is sent back with a code.
     pub(crate) fn authorize(&self, begun: &Begun) -> String {
         let mut state = self.state();
-        let code = format!("code-{}", state.codes.len());
+        let code = format!("a-providers-code-{}", state.codes.len());
+        self.hide(&mut state, "a code", &code);
         state.codes.insert(code.clone(), begun.sent.clone());
         code
     }
@@ -225,7 +239,7 @@ impl Provider {
             "/.well-known/openid-configuration" => (200, changed(self.document(), &state.discovery)),
             "/jwks" => (200, json!({"keys": state.published})),
             "/token" => self.token(&mut state, authorization, form),
-            "/me" if authorization == "Bearer access" => (200, state.told.clone()),
+            "/me" if authorization == format!("Bearer {ACCESS_TOKEN}") => (200, state.told.clone()),
             _ => (404, json!({})),
         }
     }
@@ -250,6 +264,7 @@ impl Provider {
         }
         let sent = match &*form["grant_type"] {
             "authorization_code" => state.codes.remove(&form["code"]).filter(|sent| {
+                self.lab.hide(&form["code_verifier"]);
                 let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
                 challenge == sent["code_challenge"]
                     && sent["code_challenge_method"] == "S256"
@@ -265,19 +280,22 @@ impl Provider {
             return (400, json!({"error": "invalid_grant"}));
         };
         let nonce = sent["nonce"].clone();
-        let now = self.clock.now().seconds();
+        let now = self.lab.clock().now().seconds();
         // Somebody has been here before and is let in silently, unless that is asked to be a while ago at most.
         let auth_time = sent.get("max_age").map(|_| now);
         let claims = json!({
             "iss": self.url, "sub": "somebody", "aud": CLIENT, "iat": now, "exp": now + 3600, "nonce": nonce, "auth_time": auth_time,
-            "at_hash": state.signer.at_hash("access"), "email": "ann@example.com", "email_verified": true
+            "at_hash": state.signer.at_hash(ACCESS_TOKEN), "email": "ann@example.com", "email_verified": true
         });
         let header = json!({"alg": state.signer.algorithm(), "kid": "one"});
         let id_token = state.signer.sign(&changed(header, &state.header), &changed(claims, &state.claims));
         let refresh_token = format!("a-providers-refresh-token-{}", state.calls["/token"]);
+        self.hide(state, "an access token", ACCESS_TOKEN);
+        self.hide(state, "an ID token", &id_token);
+        self.hide(state, "a refresh token", &refresh_token);
         state.refresh_tokens.insert(refresh_token.clone(), nonce);
         let tokens = json!({
-            "access_token": "access", "token_type": "Bearer", "id_token": id_token, "refresh_token": refresh_token
+            "access_token": ACCESS_TOKEN, "token_type": "Bearer", "id_token": id_token, "refresh_token": refresh_token
         });
         (200, changed(tokens, &state.tokens))
     }
