@@ -65,11 +65,32 @@ fn named(vars: &Vars) -> Option<Cloud> {
         url,
         mail: vars.get("GROUNDWORK_MAIL").map(str::to_owned),
         operator: vars.get("GROUNDWORK_OPERATOR").map(PathBuf::from),
-        is_emulator: vars.get("GROUNDWORK_CLOUD") == Some("emulator"),
+        is_emulator: is_emulator(vars.get("GROUNDWORK_CLOUD")).unwrap_or_else(|error| panic!("{error}")),
         log: None,
         witness: Witness::default(),
         _running: None,
     })
+}
+
+/// Whether the cloud of that name is the emulator. One whose gaps nobody knows would fail for reasons of its own.
+fn is_emulator(name: Option<&str>) -> Result<bool, String> {
+    match name {
+        None | Some("aws") => Ok(false),
+        Some("emulator") => Ok(true),
+        Some(other) => Err(format!(
+            "GROUNDWORK_CLOUD={other}: must be `emulator`, or `aws` as without it, also for the local cloud"
+        )),
+    }
+}
+
+#[test]
+fn a_cloud_of_another_name_is_refused() {
+    assert_eq!((is_emulator(None), is_emulator(Some("aws"))), (Ok(false), Ok(false)));
+    assert_eq!(is_emulator(Some("emulator")), Ok(true));
+    for typo in ["", "emulater", "Emulator", "AWS", "local"] {
+        let error = is_emulator(Some(typo)).unwrap_err();
+        assert!(error.contains("`emulator`") && error.contains("`aws`"), "{error}");
+    }
 }
 
 /// Runs the local cloud until standard input ends, and takes its folder away.

@@ -238,7 +238,13 @@ impl Cloud {
     }
 
     /// Puts these faults in force, in place of those before.
+    ///
+    /// # Panics
+    /// When one of them could never meet a call; see [`InjectedFault::check`].
     pub fn inject(&self, faults: Vec<InjectedFault>) {
+        for fault in &faults {
+            assert_eq!(fault.check(), Ok(()));
+        }
         self.inner.faults.set(faults);
     }
 
@@ -346,4 +352,31 @@ pub fn make_data_dir(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_operation_that_may_fail_on_purpose_is_served() {
+        let nothing = "Resources: { Q: { Type: AWS::SQS::Queue } }";
+        let cloud = Cloud::memory(&Template::parse(nothing, &BTreeMap::new()).unwrap()).unwrap();
+        let services = [
+            (Service::Dynamo, "DynamoDB_20120810"),
+            (Service::Sqs, "AmazonSQS"),
+            (Service::Secrets, "secretsmanager"),
+        ];
+        for (service, target) in services {
+            for (operation, is_served) in
+                service.operations().iter().map(|o| (*o, true)).chain([("None", false)])
+            {
+                let request =
+                    http::Request::post("/").header("x-amz-target", format!("{target}.{operation}"));
+                let reply = cloud.call(request.body("{}".into()).unwrap(), None).await.unwrap();
+                let text = String::from_utf8_lossy(reply.body()).to_lowercase();
+                assert_eq!(!text.contains("the local cloud has no"), is_served, "{operation}: {text}");
+            }
+        }
+    }
 }

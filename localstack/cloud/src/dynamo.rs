@@ -65,6 +65,38 @@ fn with_own_arns(json: &str) -> String {
     json.replace(FOREIGN_ARN, &format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:"))
 }
 
+/// What is served, and may fail on purpose.
+pub(crate) const OPERATIONS: &[&str] = &[
+    "BatchExecuteStatement",
+    "BatchGetItem",
+    "BatchWriteItem",
+    "CreateTable",
+    "DeleteItem",
+    "DeleteTable",
+    "DescribeContinuousBackups",
+    "DescribeStream",
+    "DescribeTable",
+    "DescribeTimeToLive",
+    "ExecuteStatement",
+    "ExecuteTransaction",
+    "GetItem",
+    "GetRecords",
+    "GetShardIterator",
+    "ListStreams",
+    "ListTables",
+    "ListTagsOfResource",
+    "PutItem",
+    "Query",
+    "Scan",
+    "TagResource",
+    "TransactGetItems",
+    "TransactWriteItems",
+    "UntagResource",
+    "UpdateItem",
+    "UpdateTable",
+    "UpdateTimeToLive",
+];
+
 fn run(db: &Database, operation: &str, body: &str) -> dynoxide::Result<String> {
     match operation {
         "GetItem" => answer(db.get_item(input(body)?)?),

@@ -67,6 +67,21 @@ impl InjectedFault {
         self
     }
 
+    /// Requires that there are calls which it can meet.
+    ///
+    /// # Errors
+    /// What is wrong: a service has no operation of that name.
+    pub fn check(&self) -> Result<(), String> {
+        let known = self.service.operations();
+        match self.operation.as_deref().filter(|operation| !known.contains(operation)) {
+            Some(unknown) => {
+                let (service, known) = (self.service.name(), known.join(", "));
+                Err(format!("{service} has no operation `{unknown}`; it has {known}"))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn fits(&self, service: Service, operation: &str, function: Option<&str>) -> bool {
         self.times != Some(0)
             && self.service == service
@@ -140,6 +155,27 @@ mod tests {
         }
         assert_eq!(faults.meet(Service::Sqs, "SendMessage", None), (Duration::ZERO, None));
         assert_eq!(faults.list().len(), 2, "what is used up is no longer in force");
+    }
+
+    #[test]
+    fn an_operation_that_no_call_has_is_refused() {
+        for (service, operation) in [
+            (Service::Dynamo, "GetItems"),
+            (Service::Dynamo, "SendMessage"),
+            (Service::Sqs, "sendMessage"),
+            (Service::Secrets, ""),
+            (Service::S3, "GetObject"),
+        ] {
+            let error = InjectedFault::on(service, Effect::Error).operation(operation).check().unwrap_err();
+            assert!(error.contains(&format!("no operation `{operation}`; it has ")), "{error}");
+        }
+        for service in [Service::Dynamo, Service::Sqs, Service::Secrets, Service::Mail, Service::S3] {
+            assert_eq!(InjectedFault::on(service, Effect::Error).check(), Ok(()));
+            for operation in service.operations() {
+                let fault = InjectedFault::on(service, Effect::Error).operation(operation);
+                assert_eq!(fault.check(), Ok(()), "{operation}");
+            }
+        }
     }
 
     #[test]

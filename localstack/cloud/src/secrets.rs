@@ -28,6 +28,25 @@ pub(crate) struct Secrets {
     clock: Clock,
 }
 
+/// What is served, and may fail on purpose.
+pub(crate) const OPERATIONS: &[&str] = &[
+    "CancelRotateSecret",
+    "CreateSecret",
+    "DeleteSecret",
+    "DescribeSecret",
+    "GetRandomPassword",
+    "GetSecretValue",
+    "ListSecretVersionIds",
+    "ListSecrets",
+    "PutSecretValue",
+    "RestoreSecret",
+    "RotateSecret",
+    "TagResource",
+    "UntagResource",
+    "UpdateSecret",
+    "UpdateSecretVersionStage",
+];
+
 type Answer = Result<Value, Fault>;
 
 impl Secrets {

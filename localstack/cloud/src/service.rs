@@ -3,8 +3,8 @@
 use http::header;
 use serde::{Deserialize, Serialize};
 
-use crate::s3;
 use crate::wire::{Fault, Reply, Request};
+use crate::{dynamo, s3, secrets, sqs};
 
 /// The services of the local cloud.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,6 +54,16 @@ impl Service {
             "AmazonSQS" => Some(Self::Sqs),
             "secretsmanager" => Some(Self::Secrets),
             _ => None,
+        }
+    }
+
+    /// The operations by which its calls are told apart.
+    pub(crate) fn operations(self) -> &'static [&'static str] {
+        match self {
+            Self::Dynamo => dynamo::OPERATIONS,
+            Self::Sqs => sqs::OPERATIONS,
+            Self::Secrets => secrets::OPERATIONS,
+            Self::Mail | Self::S3 => &["DELETE", "GET", "HEAD", "POST", "PUT"],
         }
     }
 

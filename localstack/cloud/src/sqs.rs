@@ -24,6 +24,28 @@ pub(crate) struct Sqs {
     arrived: Notify,
 }
 
+/// What is served, and may fail on purpose.
+pub(crate) const OPERATIONS: &[&str] = &[
+    "ChangeMessageVisibility",
+    "ChangeMessageVisibilityBatch",
+    "CreateQueue",
+    "DeleteMessage",
+    "DeleteMessageBatch",
+    "DeleteQueue",
+    "GetQueueAttributes",
+    "GetQueueUrl",
+    "ListDeadLetterSourceQueues",
+    "ListQueueTags",
+    "ListQueues",
+    "PurgeQueue",
+    "ReceiveMessage",
+    "SendMessage",
+    "SendMessageBatch",
+    "SetQueueAttributes",
+    "TagQueue",
+    "UntagQueue",
+];
+
 type Answer = Result<Value, Fault>;
 
 impl Sqs {

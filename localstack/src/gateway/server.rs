@@ -127,7 +127,7 @@ async fn faults(cloud: &Cloud, request: http::Request<Incoming>) -> Response {
         Method::PUT => {
             let body = Limited::new(request.into_body(), FAULTS_BYTES_MAX).collect().await;
             let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-            match serde_json::from_slice::<Vec<InjectedFault>>(&body) {
+            match read_faults(&body) {
                 Ok(faults) => cloud.inject(faults),
                 Err(error) => {
                     let detail = serde_json::json!({ "detail": format!("not a list of faults: {error}") });
@@ -138,6 +138,12 @@ async fn faults(cloud: &Cloud, request: http::Request<Incoming>) -> Response {
         _ => return not_allowed("GET, PUT, DELETE"),
     }
     json(StatusCode::OK, serde_json::to_string(&cloud.faults()).unwrap_or_default())
+}
+
+fn read_faults(body: &[u8]) -> Result<Vec<InjectedFault>, String> {
+    let faults: Vec<InjectedFault> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    faults.iter().try_for_each(InjectedFault::check)?;
+    Ok(faults)
 }
 
 fn json(status: StatusCode, body: String) -> Response {

@@ -152,7 +152,8 @@ async fn faults_are_put_in_force_listed_and_ended() {
     let faults = running.cloud.faults();
     assert_eq!(faults, [InjectedFault::on(Service::Secrets, Effect::Error).times(2)]);
     assert_eq!(ask("GET", "").await.body, fault.as_bytes());
-    for wrong in ["", "{}", r#"[{"service":"sqs","effect":"explode"}]"#] {
+    let no_such_operation = r#"[{"service":"sqs","operation":"SendMesage","effect":"error"}]"#;
+    for wrong in ["", "{}", r#"[{"service":"sqs","effect":"explode"}]"#, no_such_operation] {
         let answer = ask("PUT", wrong).await;
         assert_eq!(answer.status, 422, "{wrong}");
         assert!(answer.json()["detail"].as_str().unwrap().starts_with("not a list of faults: "), "{wrong}");

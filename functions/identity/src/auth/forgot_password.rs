@@ -24,8 +24,9 @@ kernel::input! {
 
 /// Sends a mail with a token that sets a new password.
 ///
-/// An address gets three mails in a quarter of an hour at most. The answer is the same whether or not there is an account with that address, and so is everything that is done for
-/// it: where there is none, a token for nobody is written and queued, and the mailer finds nobody to send it to.
+/// An address gets three mails in a quarter of an hour at most. The answer is the same whether or not there is an account
+/// with that address, and so is everything that is done for it: where there is none, a token for nobody is written and
+/// queued, and the mailer finds nobody to send it to.
 #[utoipa::path(
     post, path = "/api/v1/auth/password/forgot", tag = "auth", request_body = ForgotPassword,
     responses(
