@@ -7,6 +7,7 @@ pub mod faults;
 mod issuer;
 mod request;
 pub mod rows;
+pub mod units;
 mod witness;
 
 pub use app::{App, Lab, REQUEST_ID, START};

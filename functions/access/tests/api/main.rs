@@ -12,4 +12,5 @@ mod keys;
 mod limits;
 mod needs;
 mod office;
+mod units;
 mod use_of_keys;

@@ -43,6 +43,7 @@ mod server;
 mod sessions;
 mod tenants;
 mod token;
+mod units;
 mod uploads;
 mod users;
 mod vault;

@@ -167,16 +167,17 @@ impl Provider {
 
     /// The function, configured with this provider under two names.
     pub(crate) async fn function(&self, lab: &Lab) -> App {
+        lab.http("identity", async |boot| identity::function(self.configure(boot)).await).await
+    }
+
+    /// The same boot for a function that has this provider under two names.
+    pub(crate) fn configure(&self, boot: Boot) -> Boot {
         let providers = json!([
             {"name": "acme", "issuer": self.url, "client_id": CLIENT},
             {"name": "second", "issuer": self.url, "client_id": CLIENT, "landing": "https://app.example.com/in"},
         ]);
-        let build = async |boot: Boot| {
-            let vars = boot.vars.clone().with("AUTH_IDP_MODE", "both");
-            let vars = vars.with("AUTH_OIDC_PROVIDERS", &providers.to_string());
-            identity::function(Boot { vars, ..boot }).await
-        };
-        lab.http("identity", build).await
+        let vars = boot.vars.clone().with("AUTH_IDP_MODE", "both");
+        Boot { vars: vars.with("AUTH_OIDC_PROVIDERS", &providers.to_string()), ..boot }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

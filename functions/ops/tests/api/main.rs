@@ -12,3 +12,4 @@ mod event;
 mod health;
 mod ready;
 mod silence;
+mod units;
