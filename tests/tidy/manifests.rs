@@ -115,7 +115,7 @@ fn every_lambda_is_deployed() -> Result<()> {
 #[test]
 fn shared_rooms_document_what_they_offer() -> Result<()> {
     let mut breaches = Vec::new();
-    for room in ["kernel", "store", "platform", "testkit"] {
+    for room in ["kernel", "tlog", "store", "platform", "testkit"] {
         let path = format!("shared/{room}/src/lib.rs");
         if !fs::read_to_string(workspace::root().join(&path))?.contains("#![warn(missing_docs)]") {
             breaches.push(format!("{path}: add `#![warn(missing_docs)]`"));
