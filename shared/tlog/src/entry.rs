@@ -2,24 +2,21 @@
 //!
 //! ```json
 //! {"v":1,"id":"<UUIDv7>","at":"<RFC 3339>","tenant_id":"<UUID>","actor":{"kind":"user","id":"<commitment>"},
-//!  "client":"<commitment>","request_id":"<commitment>","action":"user.update","target":{"kind":"user","id":"<commitment>"},
-//!  "before":"<commitment or nothing>","after":"<commitment or nothing>","prev":"<hash>"}
+//!  "client":"<commitment>","request_id":"<commitment>","action":"user.update",
+//!  "target":{"kind":"user","id":"<commitment>"},"before":"<commitment or nothing>",
+//!  "after":"<commitment or nothing>","prev":"<hash>"}
 //! ```
 //!
 //! without any white space. `prev` is the leaf hash of the entry before, and 64 zeroes in the first.
 
-use std::{borrow::Cow, io};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use kernel::{
     Timestamp,
     id::{AuditId, TenantId},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{Commitment, Hash};
-
-/// The version of the leaves' form.
-const VERSION: u8 = 1;
 
 /// Somebody or something, of which only the kind is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +56,43 @@ impl Entry {
     /// The leaf: the bytes that are hashed, and what a bundle holds. `prev` is the leaf hash of the entry before, and
     /// [`Hash::ZERO`] for the first.
     pub fn leaf(&self, prev: Hash) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(768);
-        Wire::of(self, prev).write(&mut bytes).expect("a vector takes all bytes, and every field is text");
-        bytes
+        let Self { id, at, tenant_id, client, request_id, .. } = self;
+        let [actor, target] = [Object(&self.actor), Object(&self.target)];
+        let action = Quoted(&self.action);
+        let [before, after] = [State(self.before), State(self.after)];
+        let leaf = format!(
+            "{{\"v\":1,\"id\":\"{id}\",\"at\":\"{at}\",\"tenant_id\":\"{tenant_id}\",\"actor\":{actor},\
+             \"client\":\"{client}\",\"request_id\":\"{request_id}\",\"action\":{action},\"target\":{target},\
+             \"before\":\"{before}\",\"after\":\"{after}\",\"prev\":\"{prev}\"}}"
+        );
+        leaf.into_bytes()
+    }
+}
+
+/// A party as it is written.
+struct Object<'a>(&'a Party);
+
+impl fmt::Display for Object<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{\"kind\":{},\"id\":\"{}\"}}", Quoted(&self.0.kind), self.0.id)
+    }
+}
+
+/// Text as it is written: JSON as `serde_json` spells it.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self.0).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// What there was, or nothing.
+struct State(Option<Commitment>);
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |commitment| commitment.fmt(f))
     }
 }
 
@@ -74,139 +105,133 @@ pub struct Leaf {
     pub prev: Hash,
 }
 
-/// The bytes are no leaf.
-#[derive(Debug, thiserror::Error)]
-pub enum LeafError {
-    /// They are no JSON object with the fields of a leaf.
-    #[error("it is no entry: {0}")]
-    Json(#[from] serde_json::Error),
-    /// The form is of a later version, or of none.
-    #[error("its form is of version {0}, and 1 is known")]
-    Version(u8),
-    /// They are a leaf in another spelling than the one that is hashed.
-    #[error("it is an entry, but not spelt as the log spells it")]
-    Spelling,
+/// The bytes are no leaf, or spelt otherwise than the leaf that is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("at its byte {at} should be {wanted}")]
+pub struct LeafError {
+    /// The first byte that is not as it must be, or the start of the field that is not.
+    pub at: usize,
+    /// What must be there.
+    pub wanted: &'static str,
 }
 
 impl Leaf {
-    /// Reads a leaf and refuses every other spelling of it, so that an entry has one hash.
+    /// Reads a leaf. Its form leaves nothing to choose, so that an entry has one spelling and one hash. Reading it as
+    /// it must be takes half as long as reading any JSON, writing it again and comparing.
     pub fn parse(bytes: &[u8]) -> Result<Self, LeafError> {
-        let wire: Wire<'_> = serde_json::from_slice(bytes)?;
-        if wire.v != VERSION {
-            return Err(LeafError::Version(wire.v));
+        let mut scan = Scan { bytes, at: 0 };
+        scan.literal("{\"v\":1,\"id\":\"")?;
+        let id = scan.value("the entry's id")?;
+        scan.literal(",\"at\":\"")?;
+        let at = scan.time()?;
+        scan.literal(",\"tenant_id\":\"")?;
+        let tenant_id = scan.value("the tenant's id")?;
+        scan.literal(",\"actor\":")?;
+        let actor = scan.party()?;
+        scan.literal(",\"client\":\"")?;
+        let client = scan.value("a commitment")?;
+        scan.literal(",\"request_id\":\"")?;
+        let request_id = scan.value("a commitment")?;
+        scan.literal(",\"action\":\"")?;
+        let action = scan.text()?.into_owned();
+        scan.literal(",\"target\":")?;
+        let target = scan.party()?;
+        scan.literal(",\"before\":\"")?;
+        let before = scan.state()?;
+        scan.literal(",\"after\":\"")?;
+        let after = scan.state()?;
+        scan.literal(",\"prev\":\"")?;
+        let prev = scan.value("the hash of the entry before")?;
+        scan.literal("}")?;
+        scan.end()?;
+        let entry = Entry { id, at, tenant_id, actor, client, request_id, action, target, before, after };
+        Ok(Self { entry, prev })
+    }
+}
+
+/// Reads one spelling, from the front.
+struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// Exactly this.
+    fn literal(&mut self, wanted: &'static str) -> Result<(), LeafError> {
+        if !self.rest().starts_with(wanted.as_bytes()) {
+            return Err(LeafError { at: self.at, wanted });
         }
-        let mut same = Same(bytes);
-        if wire.write(&mut same).is_err() || !same.0.is_empty() {
-            return Err(LeafError::Spelling);
-        }
-        Ok(wire.into_leaf())
-    }
-}
-
-/// A leaf as it is written, in this order.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wire<'a> {
-    v: u8,
-    id: AuditId,
-    at: Timestamp,
-    tenant_id: TenantId,
-    #[serde(borrow)]
-    actor: WireParty<'a>,
-    client: Commitment,
-    request_id: Commitment,
-    #[serde(borrow)]
-    action: Cow<'a, str>,
-    #[serde(borrow)]
-    target: WireParty<'a>,
-    #[serde(serialize_with = "write_state", deserialize_with = "read_state")]
-    before: Option<Commitment>,
-    #[serde(serialize_with = "write_state", deserialize_with = "read_state")]
-    after: Option<Commitment>,
-    prev: Hash,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireParty<'a> {
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-    id: Commitment,
-}
-
-impl<'a> Wire<'a> {
-    fn of(entry: &'a Entry, prev: Hash) -> Self {
-        Self {
-            v: VERSION,
-            id: entry.id,
-            at: entry.at,
-            tenant_id: entry.tenant_id,
-            actor: WireParty::of(&entry.actor),
-            client: entry.client,
-            request_id: entry.request_id,
-            action: Cow::Borrowed(&entry.action),
-            target: WireParty::of(&entry.target),
-            before: entry.before,
-            after: entry.after,
-            prev,
-        }
-    }
-
-    fn write(&self, writer: impl io::Write) -> Result<(), serde_json::Error> {
-        serde_json::to_writer(writer, self)
-    }
-
-    fn into_leaf(self) -> Leaf {
-        let entry = Entry {
-            id: self.id,
-            at: self.at,
-            tenant_id: self.tenant_id,
-            actor: self.actor.into_party(),
-            client: self.client,
-            request_id: self.request_id,
-            action: self.action.into_owned(),
-            target: self.target.into_party(),
-            before: self.before,
-            after: self.after,
-        };
-        Leaf { entry, prev: self.prev }
-    }
-}
-
-impl<'a> WireParty<'a> {
-    fn of(party: &'a Party) -> Self {
-        Self { kind: Cow::Borrowed(&party.kind), id: party.id }
-    }
-
-    fn into_party(self) -> Party {
-        Party { kind: self.kind.into_owned(), id: self.id }
-    }
-}
-
-#[expect(clippy::ref_option, reason = "serde passes the field so")]
-fn write_state<S: Serializer>(state: &Option<Commitment>, serializer: S) -> Result<S::Ok, S::Error> {
-    match state {
-        Some(commitment) => commitment.serialize(serializer),
-        None => serializer.serialize_str(""),
-    }
-}
-
-fn read_state<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Commitment>, D::Error> {
-    let text = <Cow<'de, str> as Deserialize>::deserialize(deserializer)?;
-    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(de::Error::custom) }
-}
-
-/// Takes exactly the bytes that it holds: a comparison without a copy.
-struct Same<'a>(&'a [u8]);
-
-impl io::Write for Same<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.strip_prefix(bytes).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+        self.at += wanted.len();
         Ok(())
+    }
+
+    /// A value whose type has one spelling, and the quotation mark behind it.
+    fn value<T: FromStr>(&mut self, wanted: &'static str) -> Result<T, LeafError> {
+        let error = LeafError { at: self.at, wanted };
+        let value = self.plain().and_then(|text| text.parse().ok());
+        value.ok_or(error)
+    }
+
+    /// A time, of whose spellings the log has one.
+    fn time(&mut self) -> Result<Timestamp, LeafError> {
+        let error = LeafError { at: self.at, wanted: "a time in UTC with three decimals" };
+        let text = self.plain().ok_or(error)?;
+        let time: Timestamp = text.parse().map_err(|_| error)?;
+        if time.to_string() == text { Ok(time) } else { Err(error) }
+    }
+
+    fn state(&mut self) -> Result<Option<Commitment>, LeafError> {
+        if self.rest().starts_with(b"\"") {
+            self.at += 1;
+            return Ok(None);
+        }
+        self.value("a commitment or nothing").map(Some)
+    }
+
+    fn party(&mut self) -> Result<Party, LeafError> {
+        self.literal("{\"kind\":\"")?;
+        let kind = self.text()?.into_owned();
+        self.literal(",\"id\":\"")?;
+        let id = self.value("a commitment")?;
+        self.literal("}")?;
+        Ok(Party { kind, id })
+    }
+
+    /// Any text, and the quotation mark behind it.
+    fn text(&mut self) -> Result<Cow<'a, str>, LeafError> {
+        let start = self.at;
+        let error = LeafError { at: start, wanted: "text as JSON has it" };
+        if let Some(text) = self.plain()
+            && !text.contains(|c: char| c == '\\' || c < ' ')
+        {
+            return Ok(Cow::Borrowed(text));
+        }
+        // It has escapes: the quotation mark that was found may be one of them.
+        let quoted = &self.bytes[start - 1..];
+        let mut values = serde_json::Deserializer::from_slice(quoted).into_iter::<String>();
+        let text = values.next().and_then(Result::ok).ok_or(error)?;
+        let quoted = &quoted[..values.byte_offset()];
+        if Quoted(&text).to_string().as_bytes() != quoted {
+            return Err(error);
+        }
+        self.at = start - 1 + quoted.len();
+        Ok(Cow::Owned(text))
+    }
+
+    /// What stands before the next quotation mark, which is read over.
+    fn plain(&mut self) -> Option<&'a str> {
+        let rest = self.rest();
+        let end = rest.iter().position(|byte| *byte == b'"')?;
+        self.at += end + 1;
+        std::str::from_utf8(&rest[..end]).ok()
+    }
+
+    fn end(&self) -> Result<(), LeafError> {
+        if self.rest().is_empty() { Ok(()) } else { Err(LeafError { at: self.at, wanted: "its end" }) }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
     }
 }
 

@@ -14,22 +14,30 @@ pub(crate) fn write(bytes: &[u8; 32], f: &mut fmt::Formatter<'_>) -> fmt::Result
     f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
 }
 
+/// The value of each digit; `NO_DIGIT` of all other bytes.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
+const NO_DIGIT: u8 = 0xff;
+
 /// Reads exactly 64 digits.
 pub(crate) fn read(text: &str) -> Result<[u8; 32], ParseHexError> {
     let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| ParseHexError)?;
     let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    // Checked once at the end: a whole log has millions of these.
+    let mut seen = 0;
+    for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks().0) {
+        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Ok(bytes)
-}
-
-fn digit(c: u8) -> Result<u8, ParseHexError> {
-    match c {
-        b'0'..=b'9' => Ok(c - b'0'),
-        b'a'..=b'f' => Ok(c - b'a' + 10),
-        _ => Err(ParseHexError),
-    }
+    if seen < 16 { Ok(bytes) } else { Err(ParseHexError) }
 }
 
 /// The text is not 64 lower-case hexadecimal digits.
