@@ -97,8 +97,8 @@ impl Checkpoint {
         Ok(note::sign(&text, &[key])?)
     }
 
-    /// Verifies a note and reads the checkpoint of the log `origin`. `keys` are the log's, of which one must have signed
-    /// it, and those of witnesses, which may have.
+    /// Verifies a note and reads the checkpoint of the log `origin`. `keys` are the log's, of which one must have
+    /// signed it, and those of witnesses, which may have.
     pub fn open(note: &str, origin: &str, keys: &[VerifierKey]) -> Result<SignedCheckpoint, CheckpointError> {
         let signed = Self::open_any(note, keys)?;
         let found = &signed.checkpoint.origin;

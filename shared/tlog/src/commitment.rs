@@ -43,7 +43,7 @@ impl Commitment {
     }
 }
 
-/// The random key of one entry's commitments, 128 bits. Written as base64url without padding; its `Debug` shows nothing.
+/// The random key of one entry's commitments, 128 bits. Written as base64url without padding; `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Salt([u8; 16]);
 

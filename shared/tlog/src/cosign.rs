@@ -25,8 +25,9 @@ impl Cosigner {
         self.0.verifier()
     }
 
-    /// The line of a signature, with its newline, over a checkpoint's text (without its signatures): seen at `timestamp`,
-    /// in seconds since the Unix epoch. Anything but a checkpoint is refused, because that is what the line says it is.
+    /// The line of a signature, with its newline, over a checkpoint's text (without its signatures): seen at
+    /// `timestamp`, in seconds since the Unix epoch. Anything but a checkpoint is refused: that is what the line says
+    /// it is.
     pub fn cosign(&self, text: &str, timestamp: u64) -> Result<String, CheckpointError> {
         Checkpoint::parse(text)?;
         let timestamp = timestamp.min(TIMESTAMP_MAX);
@@ -52,4 +53,22 @@ pub(crate) fn verify(key: &VerifierKey, text: &str, cosignature: &[u8]) -> Optio
 /// What is signed.
 fn message(text: &str, timestamp: u64) -> String {
     format!("cosignature/v1\ntime {timestamp}\n{text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of C2SP tlog-cosignature, signed with Python's `cryptography` by the key of the seed 0202….
+    #[test]
+    fn a_cosignature_is_the_one_that_others_make() {
+        let text = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+        let cosigner = Cosigner::new("witness.example/w1", &[2; 32]).unwrap();
+        let key = "witness.example/w1+df1c0a35+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU";
+        assert_eq!(cosigner.verifier().to_string(), key);
+        let signature = "3xwKNQAAAABkGFDLUwBLV8e4tjvb6qEHiNTQjDZIX+7tvd038taw9A7W/cQ7\
+                         ZhSah0uJMOI6CTPez5qwHtE49MrkWhU349mtYmi3Dw==";
+        let line = cosigner.cosign(text, 1_679_315_147).unwrap();
+        assert_eq!(line, format!("\u{2014} witness.example/w1 {signature}\n"));
+    }
 }

@@ -1,4 +1,5 @@
-//! SHA-256 as Merkle trees use it (RFC 9162 §2.1.1): leaves and nodes are hashed apart, so that none passes for the other.
+//! SHA-256 as Merkle trees use it (RFC 9162 §2.1.1): leaves and nodes are hashed apart, so that neither passes for the
+//! other.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::digest::{Context, Digest, SHA256, digest};

@@ -25,6 +25,7 @@ pub mod path;
 pub mod proof;
 pub mod tile;
 pub mod tree;
+pub mod witness;
 
 pub use checkpoint::{Checkpoint, SignedCheckpoint};
 pub use commitment::{Commitment, Salt};

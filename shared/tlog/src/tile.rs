@@ -135,8 +135,8 @@ pub fn bundles_at(size: u64) -> impl Iterator<Item = Bundle> {
     bundles_added(0, size)
 }
 
-/// The tiles that a tree has at `new` leaves and had not at `old`: those which became full, and the partial ones that are
-/// new or wider. None when nothing was added.
+/// The tiles that a tree has at `new` leaves and had not at `old`: those which became full, and the partial ones that
+/// are new or wider. None when nothing was added.
 pub fn tiles_added(old: u64, new: u64) -> impl Iterator<Item = Tile> {
     (0..8).flat_map(move |level| added(level, old, new))
 }
