@@ -2,8 +2,8 @@
 //!
 //! An [`Entry`] names what was done; what could identify a person stands in it as a salted [`Commitment`]. Entries are
 //! chained, each holding the hash of the one before, and are the leaves of a Merkle tree ([RFC 9162 §2.1]). The tree is
-//! published as [tiles](tile) and its size and root as a signed [`Checkpoint`] ([C2SP]), which is all that a
-//! verifier needs: it works on a folder, offline, and names the first entry that is not what was signed.
+//! published as [tiles](tile) and its size and root as a signed [`Checkpoint`] ([C2SP]), which is all that
+//! [`verify()`] needs: it works on a folder, offline, and names the first entry that is not what was signed.
 //!
 //! Nothing here knows of AWS, HTTP, async, the environment or a clock.
 //!
@@ -23,9 +23,14 @@ pub mod key;
 pub mod note;
 pub mod path;
 pub mod proof;
+pub mod sample;
+pub mod source;
+pub mod tamper;
 pub mod tile;
 pub mod tree;
+pub mod verify;
 pub mod witness;
+pub mod writer;
 
 pub use checkpoint::{Checkpoint, SignedCheckpoint};
 pub use commitment::{Commitment, Salt};
@@ -35,5 +40,9 @@ pub use frontier::Frontier;
 pub use hash::Hash;
 pub use key::{SigningKey, VerifierKey};
 pub use path::Resource;
+pub use source::{Folder, ReadError, Source};
+pub use tamper::{ALTERATIONS, Alteration};
 pub use tile::{Bundle, Tile};
 pub use tree::Tiles;
+pub use verify::{Failure, Report, verify};
+pub use writer::LogWriter;

@@ -5,6 +5,7 @@
     reason = "a test's helper fails its test; clippy knows the test functions only"
 )]
 
+mod alterations;
 mod definition;
 mod properties;
 mod vectors;
