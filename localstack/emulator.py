@@ -5,6 +5,7 @@ Each mend is a function that says what AWS does and where the emulator does othe
 one version is taken and any other refused: look at each gap again before raising it.
 """
 
+import base64
 import contextvars
 import json
 import socketserver
@@ -341,6 +342,52 @@ def a_start_that_fails_is_logged():
     lambda_svc._execute_function_provided_warm = mended
 
 
+# What stands between the head of a streamed answer and its body.
+HEAD_END = bytes(8)
+
+
+class StreamedAnswers:
+    """The module `json` for who reads what functions answer: it knows the form of those that stream, a head in JSON,
+    eight NULs and the body."""
+
+    def __getattr__(self, name):
+        return getattr(json, name)
+
+    def loads(self, text, *args, **kwargs):
+        if not isinstance(text, bytes) or HEAD_END not in text:
+            return json.loads(text, *args, **kwargs)
+        head, _, body = text.partition(HEAD_END)
+        head = json.loads(head)
+        headers = {name: each if isinstance(each, list) else [each] for name, each in head["headers"].items()}
+        if head.get("cookies"):
+            headers["set-cookie"] = head["cookies"]
+        return {
+            "statusCode": head["statusCode"],
+            "multiValueHeaders": headers,
+            "body": base64.b64encode(body).decode(),
+            "isStreamed": True,
+        }
+
+
+def answers_that_stream():
+    """A method with `responseTransferMode: STREAM` passes on what its function streams, byte by byte. The emulator knows
+    neither its URI nor such answers."""
+    reference, shape = gateway._extract_lambda_ref_from_integration_uri, gateway._lambda_proxy_response
+    lambda_svc.json = StreamedAnswers()
+
+    def named(uri):
+        return reference((uri or "").replace("/response-streaming-invocations", "/invocations"))
+
+    def shaped(result):
+        answer, error = shape(result)
+        if isinstance(answer, dict) and answer.pop("isStreamed", False):
+            answer["body"] = base64.b64decode(answer["body"])
+        return answer, error
+
+    gateway._extract_lambda_ref_from_integration_uri = named
+    gateway._lambda_proxy_response = shaped
+
+
 def no_pause_in_the_runtime_api():
     """The Runtime API answers at once. The emulator sends an event's head and body apart, and Nagle's algorithm then
     waits 40 ms for an acknowledgement in every invocation."""
@@ -362,6 +409,7 @@ MENDS = (
     a_deleted_function_ends,
     headers_sent_twice,
     a_start_that_fails_is_logged,
+    answers_that_stream,
     no_pause_in_the_runtime_api,
 )
 

@@ -84,6 +84,7 @@ async fn each_route_lets_in_whom_the_table_says() {
     let gate = Gate::new().await;
     let binaries = BTreeMap::from([
         ("AccessFunction", "access"),
+        ("AuditFunction", "audit"),
         ("IdentityFunction", "identity"),
         ("OpsFunction", "ops"),
     ]);

@@ -4,13 +4,18 @@
 //! that AWS's own tools put into the environment.
 
 mod admin;
+mod audit;
 mod keys;
 mod operator;
 
 use std::io::Write;
 
+use audit::Asked;
 use keys::Command;
-use platform::{Boot, BootError, config::ConfigError};
+use platform::{
+    Boot, BootError,
+    config::{ConfigError, Vars},
+};
 
 /// What `groundwork help` prints.
 pub const HELP: &str = "\
@@ -26,13 +31,26 @@ groundwork: what operators do to a deployed stack
                                      may not know it yet
   groundwork keys revoke KID         takes a key that is in wrong hands out of use at once
   groundwork keys import FILE        takes in an RS256 key (PKCS #8, PEM or DER)
+  groundwork audit verify PLACE [--key VKEY] [--against FILE]...
+                                     checks every entry of an audit log, its chain, its tree and
+                                     its signature; and that it continues an earlier checkpoint
+  groundwork audit prove ENTRY PLACE [--key VKEY]
+                                     proves that the log has an entry, by its id or its place
+  groundwork audit tamper-demo [FOLDER]
+                                     alters copies of a log, or of one made for it, in every way
+                                     there is, and shows how each is noticed
   groundwork help                    prints this
 
-It reads the variables of the identity function (IDENTITY_TABLE, APP_KEYS_SECRET and so on, as
+PLACE is a folder with a copy of the log, or the URL of one, like http://127.0.0.1:8080/api/v1/audit. A URL is read with
+an operator's GROUNDWORK_TOKEN or GROUNDWORK_API_KEY; the local cloud's with its own operator. VKEY is the log's verifier
+key: without it, the one that lies beside the log is believed. They end with 0 when the log is intact, 1 when it was
+tampered with and 2 when it cannot be read.
+
+The others read the variables of the identity function (IDENTITY_TABLE, APP_KEYS_SECRET and so on, as
 `aws lambda get-function-configuration` shows them; `admin secret` those of access), AWS_REGION, AWS_ACCESS_KEY_ID,
 AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and, for an emulator, AWS_ENDPOINT_URL.
 
-It ends with 0 when it is done, 1 when the stack refuses it, 64 when the command is not one of
+They end with 0 when it is done, 1 when the stack refuses it, 64 when the command is not one of
 these, 75 when AWS does not answer (try again) and 78 when a variable is missing or wrong.
 ";
 
@@ -45,6 +63,12 @@ pub enum Failure {
     /// The stack is in a state that does not allow it.
     #[error("{0}")]
     Refused(String),
+    /// A log is not what was signed.
+    #[error("{0}")]
+    Tampered(String),
+    /// A log cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
     /// A variable is wrong, or AWS does not answer.
     #[error("{}", with_cause(.0))]
     Boot(#[from] BootError),
@@ -58,7 +82,8 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 64,
-            Self::Refused(_) => 1,
+            Self::Refused(_) | Self::Tampered(_) => 1,
+            Self::Unreadable(_) => 2,
             Self::Boot(error) => error.exit_code(),
             Self::Output(_) => 74,
         }
@@ -100,6 +125,20 @@ pub async fn run(
         ["keys", "revoke"] => Err(Failure::Usage("keys revoke wants a key's id".into())),
         ["keys", "import", path] => keys::run(Command::Import(path), boot()?, out).await,
         ["keys", "import"] => Err(Failure::Usage("keys import wants a file".into())),
+        ["audit", "verify", place, options @ ..] => {
+            let asked = Asked::read(place, options)?;
+            audit::verify(&asked, &Vars::from_process(), out)
+        }
+        ["audit", "verify"] => Err(Failure::Usage("audit verify wants a folder or a URL".into())),
+        ["audit", "prove", entry, place, options @ ..] => {
+            let asked = Asked::read(place, options)?;
+            audit::prove(entry, &asked, &Vars::from_process(), out)
+        }
+        ["audit", "tamper-demo"] => audit::tamper_demo(None, out),
+        ["audit", "tamper-demo", place] => audit::tamper_demo(Some(place), out),
+        ["audit", "prove", ..] => {
+            Err(Failure::Usage("audit prove wants an entry, and a folder or a URL".into()))
+        }
         ["help" | "--help" | "-h"] => Ok(out.write_all(HELP.as_bytes())?),
         [] => Err(Failure::Usage("there is no command".into())),
         other => Err(Failure::Usage(format!("`{}` is no command", other.join(" ")))),

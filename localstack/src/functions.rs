@@ -23,8 +23,11 @@ pub struct Lambda {
 
 /// Every function, by binary.
 pub fn registry() -> BTreeMap<&'static str, Lambda> {
-    let functions: [(&str, Needs, Constructor); 7] = [
+    let functions: [(&str, Needs, Constructor); 10] = [
         ("access", access::NEEDS, |boot| access::function(boot).boxed()),
+        ("audit", audit::NEEDS, |boot| audit::function(boot).boxed()),
+        ("audit-sequencer", audit::SEQUENCER_NEEDS, |boot| audit::sequencer(boot).boxed()),
+        ("audit-sweeper", audit::SWEEPER_NEEDS, |boot| audit::sweeper(boot).boxed()),
         ("identity", identity::NEEDS, |boot| identity::function(boot).boxed()),
         ("identity-key-rotation", identity::KEY_ROTATION_NEEDS, |boot| identity::key_rotation(boot).boxed()),
         ("identity-mailer", identity::MAILER_NEEDS, |boot| identity::mailer(boot).boxed()),
@@ -45,8 +48,9 @@ pub struct HttpGroup {
 }
 
 /// Every endpoint group: what `cargo xtask sync` writes the routes and the document from.
-pub const HTTP_GROUPS: [HttpGroup; 3] = [
+pub const HTTP_GROUPS: [HttpGroup; 4] = [
     HttpGroup { function: "AccessFunction", openapi: access::openapi },
+    HttpGroup { function: "AuditFunction", openapi: audit::openapi },
     HttpGroup { function: "IdentityFunction", openapi: identity::openapi },
     HttpGroup { function: "OpsFunction", openapi: ops::openapi },
 ];

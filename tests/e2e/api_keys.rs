@@ -2,17 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    fs, thread,
+    thread,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
 use super::{
-    client::{Answer, Call, call, get},
+    client::{Answer, get},
     cloud::cloud,
-    people::{login, text},
-    skip,
+    operator::Operator,
+    people::text,
 };
 
 const KEYS: &str = "/api/v1/admin/api-keys";
@@ -20,28 +20,9 @@ const KEYS: &str = "/api/v1/admin/api-keys";
 /// How long another function may still use what it knew of a key.
 const SEEN_EVERYWHERE: Duration = Duration::from_secs(6);
 
-struct Operator(String);
-
-impl Operator {
-    /// Logged in; without one the case is skipped, and says so.
-    fn or_skip(case: &str) -> Option<Self> {
-        let Some(path) = &cloud().operator else {
-            skip::say(case, "GROUNDWORK_OPERATOR names no file");
-            return None;
-        };
-        let kept = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let kept: Value = serde_json::from_str(&kept).expect("an operator's credentials");
-        let tokens = login(&text(&kept["email"]), &text(&kept["password"])).expect(200).json();
-        Some(Self(text(&tokens["access_token"])))
-    }
-
-    fn call(&self, method: &str, path: &str) -> Call {
-        call(method, path).bearer(&self.0)
-    }
-
-    fn create(&self, body: &Value) -> Value {
-        self.call("POST", KEYS).json(body).send().expect(201).json()
-    }
+/// Makes a key.
+fn create(operator: &Operator, body: &Value) -> Value {
+    operator.call("POST", KEYS).json(body).send().expect(201).json()
 }
 
 const CALLS: usize = 200;
@@ -59,7 +40,7 @@ fn me(key: &Value) -> Answer {
 #[test]
 fn an_api_key_is_used_and_rotated() {
     let Some(operator) = Operator::or_skip("an_api_key_is_used_and_rotated") else { return };
-    let made = operator.create(&json!({"name": "Nightly export", "scopes": ["principal:read"]}));
+    let made = create(&operator, &json!({"name": "Nightly export", "scopes": ["principal:read"]}));
     let path = format!("{KEYS}/{}", text(&made["id"]));
     let known = me(&made["key"]).expect(200).json();
     assert_eq!((&known["kind"], &known["id"]), (&json!("api_key"), &made["id"]));
@@ -85,7 +66,7 @@ fn an_api_key_is_used_and_rotated() {
 fn of_two_hundred_at_once_sixty_are_accepted() {
     let Some(operator) = Operator::or_skip("of_two_hundred_at_once_sixty_are_accepted") else { return };
     // One a minute: none comes back while the two hundred are answered.
-    let made = operator.create(&json!({"name": "Burst", "rate_per_minute": 1, "burst": 60}));
+    let made = create(&operator, &json!({"name": "Burst", "rate_per_minute": 1, "burst": 60}));
     let begun = Instant::now();
     let answers: Vec<Answer> = thread::scope(|scope| {
         let ask = || (0..CALLS / callers()).map(|_| me(&made["key"])).collect::<Vec<_>>();
@@ -109,7 +90,7 @@ fn of_two_hundred_at_once_sixty_are_accepted() {
 #[test]
 fn whoever_waits_as_told_is_let_in() {
     let Some(operator) = Operator::or_skip("whoever_waits_as_told_is_let_in") else { return };
-    let made = operator.create(&json!({"name": "Patient", "rate_per_minute": 30, "burst": 1}));
+    let made = create(&operator, &json!({"name": "Patient", "rate_per_minute": 30, "burst": 1}));
     me(&made["key"]).expect(200);
     for _ in 0..2 {
         let refused = me(&made["key"]).expect(429);

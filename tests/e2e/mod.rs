@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, reason = "they wait for a system that runs elsewhere")]
 
 mod api_keys;
+mod audit;
 mod client;
 mod cloud;
 mod cookies;

@@ -1,4 +1,4 @@
-//! Imports run one way: `kernel <- store <- platform <- functions/* <- localstack, cli`.
+//! Imports run one way: `kernel <- tlog <- store <- platform <- functions/* <- localstack, cli`.
 
 use xtask::{
     Result,
@@ -11,13 +11,13 @@ use super::assert_none;
 const ROOMS: [(&str, &[&str]); 12] = [
     ("shared/kernel", &[]),
     ("shared/tlog", &["shared/kernel"]),
-    ("shared/store", &["shared/kernel"]),
+    ("shared/store", &["shared/kernel", "shared/tlog"]),
     ("shared/platform", &["shared/kernel", "shared/store"]),
     ("shared/testkit", &["shared/kernel", "shared/store", "shared/platform", "localstack/cloud"]),
-    ("functions/*", &["shared/kernel", "shared/store", "shared/platform"]),
+    ("functions/*", &["shared/kernel", "shared/tlog", "shared/store", "shared/platform"]),
     ("localstack/cloud", &[]),
     ("localstack", &["shared/kernel", "shared/store", "shared/platform", "localstack/cloud", "functions/*"]),
-    ("cli", &["shared/kernel", "shared/platform", "functions/*"]),
+    ("cli", &["shared/kernel", "shared/tlog", "shared/platform", "functions/*"]),
     ("xtask", &["localstack", "localstack/cloud"]),
     ("xtask/hello", &[]),
     ("xtask/verify", &["shared/kernel", "shared/platform"]),

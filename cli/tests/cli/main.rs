@@ -5,6 +5,7 @@
     reason = "a test's helper fails its test; clippy knows the test functions only"
 )]
 
+mod audit;
 mod keys;
 
 use std::time::Duration;
@@ -95,6 +96,11 @@ async fn what_is_no_command_is_told() {
         (&["keys", "revoke"], "keys revoke wants a key's id"),
         (&["keys", "import"], "keys import wants a file"),
         (&["jwks"], "`jwks` is no command"),
+        (&["audit", "verify"], "audit verify wants a folder or a URL"),
+        (&["audit", "verify", ".", "--key"], "--key wants a value"),
+        (&["audit", "verify", ".", "--fast", "1"], "`--fast` is no option"),
+        (&["audit", "prove", "7"], "audit prove wants an entry"),
+        (&["audit", "prove", "seven", "."], "is neither an entry's id nor its place"),
     ] {
         let (printed, ended) = groundwork(&lab, arguments).await;
         let (code, line) = failed(ended);

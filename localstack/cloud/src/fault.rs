@@ -27,6 +27,14 @@ pub struct InjectedFault {
     /// How many calls it still meets. All of them without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
+    /// How many calls it still lets pass before it meets any.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub after: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field so")]
+fn is_zero(calls: &u32) -> bool {
+    *calls == 0
 }
 
 /// What happens to a call.
@@ -50,7 +58,7 @@ pub enum Effect {
 impl InjectedFault {
     /// That effect on every call to a service, by whomever.
     pub fn on(service: Service, effect: Effect) -> Self {
-        Self { service, operation: None, function: None, effect, times: None }
+        Self { service, operation: None, function: None, effect, times: None, after: 0 }
     }
 
     /// Only on this operation.
@@ -64,6 +72,20 @@ impl InjectedFault {
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = Some(times);
+        self
+    }
+
+    /// Only behind so many calls.
+    #[must_use]
+    pub fn after(mut self, calls: u32) -> Self {
+        self.after = calls;
+        self
+    }
+
+    /// Only calls of the function with this binary.
+    #[must_use]
+    pub fn of(mut self, binary: &str) -> Self {
+        self.function = Some(binary.to_owned());
         self
     }
 
@@ -114,6 +136,10 @@ impl Faults {
         let mut delay = Duration::ZERO;
         let mut met = None;
         for fault in self.lock().iter_mut().filter(|fault| fault.fits(service, operation, function)) {
+            if fault.after > 0 {
+                fault.after -= 1;
+                continue;
+            }
             match fault.effect {
                 Effect::LatencyMs(ms) => delay += Duration::from_millis(ms).min(LATENCY_MAX),
                 _ if met.is_some() => continue,
@@ -139,10 +165,8 @@ mod tests {
         faults.set(vec![
             InjectedFault::on(Service::Dynamo, Effect::LatencyMs(5)),
             InjectedFault::on(Service::Dynamo, Effect::Throttle).operation("PutItem").times(1),
-            InjectedFault {
-                function: Some("ops".to_owned()),
-                ..InjectedFault::on(Service::Dynamo, Effect::Deny)
-            },
+            InjectedFault::on(Service::Dynamo, Effect::Deny).of("ops"),
+            InjectedFault::on(Service::S3, Effect::Reset).after(2),
         ]);
         let delay = Duration::from_millis(5);
         for (operation, function, met) in [
@@ -154,7 +178,9 @@ mod tests {
             assert_eq!(faults.meet(Service::Dynamo, operation, function), (delay, met), "{operation}");
         }
         assert_eq!(faults.meet(Service::Sqs, "SendMessage", None), (Duration::ZERO, None));
-        assert_eq!(faults.list().len(), 2, "what is used up is no longer in force");
+        let met = [(); 4].map(|()| faults.meet(Service::S3, "PUT", None).1);
+        assert_eq!(met, [None, None, Some(Effect::Reset), Some(Effect::Reset)]);
+        assert_eq!(faults.list().len(), 3, "what is used up is no longer in force");
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Role {
     }
 }
 
-/// The permissions that each function has used so far, by its binary.
+/// The permissions that each function has used so far, by its binary, as its role's policy has them.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger(Mutex<BTreeMap<String, BTreeSet<Permission>>>);
 
@@ -54,8 +54,9 @@ impl Ledger {
     /// Notes what `role` was allowed to do: of each choice of permissions the one it has.
     pub(crate) fn note(&self, role: &Role, needed: &[Vec<Permission>]) {
         let used = needed.iter().filter_map(|any| any.iter().find(|(a, r)| role.policy.allows(a, r)));
+        let used = used.flat_map(|(action, resource)| role.policy.granting(action, resource));
         let mut ledger = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ledger.entry(role.function.clone()).or_default().extend(used.cloned());
+        ledger.entry(role.function.clone()).or_default().extend(used);
     }
 
     pub(crate) fn of(&self, binary: &str) -> BTreeSet<Permission> {

@@ -85,6 +85,10 @@ permissions! {
     ServiceAccountsRead = "service_accounts:read" => ADMINS, EVERY_ACCOUNT;
     /// Make and remove service accounts, their secrets and their keys.
     ServiceAccountsWrite = "service_accounts:write" => ADMINS, LASTING;
+    /// See what was done in the tenant; for operators, in every tenant.
+    AuditRead = "audit:read" => ADMINS, EVERY_ACCOUNT;
+    /// Read the whole log, with the entries of every tenant.
+    AuditVerify = "audit:verify" => OPERATORS, EVERY_ACCOUNT;
 }
 
 impl Permission {

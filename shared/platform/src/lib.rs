@@ -12,6 +12,7 @@ pub mod api_key;
 pub mod argon2id;
 pub mod auth;
 pub mod boot;
+pub mod bucket;
 pub mod clock;
 pub mod config;
 pub mod cookie;

@@ -1,49 +1,140 @@
 //! Audit entries, written in the same transaction as the change that they describe.
+//!
+//! They are put into the inbox, which every function may add to and none may read. The sequencer takes them out of it
+//! into the log ([`crate::ledger`]).
 
-use kernel::{
-    Timestamp,
-    id::{AuditId, TenantId},
-};
+use kernel::id::{AuditId, Id as _, TenantId};
 use serde::{Deserialize, Serialize};
+use tlog::{Commitment, Entry, Party, Salt};
 
-use crate::{Entity, Key, Table};
+use crate::{Actor, Entity, Key, Table, sealing::random};
 
-/// Where audit entries are.
+/// Where audit entries wait for the sequencer.
 pub const TABLE: Table = Table("AUDIT_TABLE");
 
-/// Who did what to what, when.
+/// How many partitions the inbox has: DynamoDB writes a thousand items per second into each.
+pub const SHARDS: u8 = 4;
+
+/// The fields of an entry that are in the log as commitments only.
+pub mod field {
+    /// Who did it.
+    pub const ACTOR: &str = "actor";
+    /// A pseudonym of the client's address.
+    pub const CLIENT: &str = "client";
+    /// The request's id.
+    pub const REQUEST_ID: &str = "request_id";
+    /// What it was done to.
+    pub const TARGET: &str = "target";
+    /// The items as they were.
+    pub const BEFORE: &str = "before";
+    /// The items as they became.
+    pub const AFTER: &str = "after";
+}
+
+/// Who did what to what, when: what goes into the log, and what opens its commitments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// Its id; sorts by time.
-    pub id: AuditId,
-    /// When.
-    pub at: Timestamp,
-    /// The tenant whose data was changed.
-    pub tenant_id: TenantId,
-    /// What kind of principal did it.
-    pub principal_kind: String,
-    /// Which.
-    pub principal_id: String,
-    /// A pseudonym of the client's address: a keyed hash, not the address.
-    pub client: String,
-    /// The request it came with.
-    pub request_id: String,
-    /// What was done: `noun.verb`.
-    pub action: String,
-    /// What kind of thing it was done to.
-    pub target_kind: String,
-    /// Which.
-    pub target_id: String,
-    /// SHA-256 (hex) over the items as they were; empty when there were none.
-    pub before: String,
-    /// SHA-256 (hex) over the items as they became; empty when none remained.
-    pub after: String,
+    /// What the log is told.
+    #[serde(flatten)]
+    pub entry: Entry,
+    /// What it is not told.
+    pub openings: Openings,
+}
+
+/// What the commitments of an entry stand for. Each goes with the person it tells of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Openings {
+    /// Who did it: the principal's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Opening>,
+    /// A pseudonym of the client's address, or `unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Opening>,
+    /// The request's id, which the client may have chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<Opening>,
+    /// What it was done to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Opening>,
+    /// The salt of the two digests of the items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Salt>,
+}
+
+/// What opens one commitment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// What was committed to.
+    pub value: String,
+    /// The salt.
+    pub salt: Salt,
+}
+
+impl Opening {
+    /// A commitment to a value under a new salt, and what opens it.
+    fn of(field: &str, value: &str) -> (Commitment, Self) {
+        let salt = Salt::from_bytes(random());
+        let commitment = Commitment::of(&salt, field, value.as_bytes());
+        (commitment, Self { value: value.to_owned(), salt })
+    }
+}
+
+/// SHA-256 over items as they were and as they became; `None` when there were none.
+pub(crate) struct Digests {
+    pub(crate) before: Option<[u8; 32]>,
+    pub(crate) after: Option<[u8; 32]>,
 }
 
 impl AuditEntry {
-    /// The partition of a tenant's entries.
-    pub fn partition(tenant_id: TenantId) -> String {
-        format!("tenant#{tenant_id}")
+    /// The entry of a change.
+    pub(crate) fn of(
+        id: AuditId,
+        actor: &Actor,
+        tenant_id: TenantId,
+        action: &str,
+        (target_kind, target_id): (&str, &str),
+        digests: &Digests,
+    ) -> Self {
+        let (who, who_opening) = Opening::of(field::ACTOR, &actor.principal.id.to_string());
+        let (client, client_opening) = Opening::of(field::CLIENT, &actor.client);
+        let (request_id, request_opening) = Opening::of(field::REQUEST_ID, &actor.request_id);
+        let (target, target_opening) = Opening::of(field::TARGET, target_id);
+        let items = Salt::from_bytes(random());
+        let digest =
+            |field, digest: Option<[u8; 32]>| digest.map(|digest| Commitment::of(&items, field, &digest));
+        Self {
+            entry: Entry {
+                id,
+                at: actor.now,
+                tenant_id,
+                actor: Party { kind: actor.principal.kind.name().into(), id: who },
+                client,
+                request_id,
+                action: action.into(),
+                target: Party { kind: target_kind.into(), id: target },
+                before: digest(field::BEFORE, digests.before),
+                after: digest(field::AFTER, digests.after),
+            },
+            openings: Openings {
+                actor: Some(who_opening),
+                client: Some(client_opening),
+                request_id: Some(request_opening),
+                target: Some(target_opening),
+                items: Some(items),
+            },
+        }
+    }
+
+    /// The partition of the inbox with this number.
+    pub fn partition(shard: u8) -> String {
+        format!("inbox#{shard}")
+    }
+
+    /// The key of the entry with this id.
+    pub fn key_of(id: AuditId) -> Key {
+        // The last byte of a UUIDv7 is random.
+        let [.., last] = id.uuid().into_bytes();
+        Key::new(Self::partition(last % SHARDS), format!("audit#{id}"))
     }
 }
 
@@ -52,6 +143,6 @@ impl Entity for AuditEntry {
     const TABLE: Table = TABLE;
 
     fn key(&self) -> Key {
-        Key::new(Self::partition(self.tenant_id), format!("audit#{}", self.id))
+        Self::key_of(self.entry.id)
     }
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::{
     Entity, Key, Store, Stored, Table,
-    audit::AuditEntry,
+    audit::{AuditEntry, Digests},
     entity::{self, Item, number},
     failure::translate,
     idempotency::{ClaimSlot, Reply},
@@ -213,20 +213,17 @@ impl Change {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        let entry = AuditEntry {
-            id: AuditId::from_uuid(uuid_v7(actor.now, random())),
-            at: actor.now,
-            tenant_id: self.tenant_id.unwrap_or(actor.principal.tenant_id),
-            principal_kind: actor.principal.kind.name().to_owned(),
-            principal_id: actor.principal.id.to_string(),
-            client: actor.client.clone(),
-            request_id: actor.request_id.clone(),
-            action: self.action.to_owned(),
-            target_kind: self.target.0.to_owned(),
-            target_id: self.target.1.clone(),
-            before: std::mem::take(&mut self.before).finish(),
-            after: std::mem::take(&mut self.after).finish(),
-        };
+        let entry = AuditEntry::of(
+            AuditId::from_uuid(uuid_v7(actor.now, random())),
+            actor,
+            self.tenant_id.unwrap_or(actor.principal.tenant_id),
+            self.action,
+            (self.target.0, &self.target.1),
+            &Digests {
+                before: std::mem::take(&mut self.before).finish(),
+                after: std::mem::take(&mut self.after).finish(),
+            },
+        );
         for (queue, body) in std::mem::take(&mut self.messages) {
             let message = OutboxMessage {
                 id: MessageId::from_uuid(uuid_v7(actor.now, random())),
@@ -275,14 +272,25 @@ impl Store {
     pub async fn commit(&self, actor: &Actor, change: Change) -> Result<()> {
         let mut writes = change.complete(actor, self)?;
         let items = writes.iter().map(|write| self.transact_item(write)).collect::<Result<Vec<_>>>()?;
+        match self.settle(items).await? {
+            None => {
+                actor.claim.settle();
+                Ok(())
+            }
+            Some(failed) => Err(writes.swap_remove(failed).on_mismatch),
+        }
+    }
+
+    /// Sends a transaction, anew while it collides with others. Answers which condition was the first not to hold;
+    /// nothing is written then.
+    pub(crate) async fn settle(&self, items: Vec<TransactWriteItem>) -> Result<Option<usize>> {
         for attempt in 0..ATTEMPTS {
             let Err(error) = self.transact(items.clone()).await else {
-                actor.claim.settle();
-                return Ok(());
+                return Ok(None);
             };
             let reasons = cancellation_reasons(&error);
             if let Some(failed) = reasons.iter().position(|reason| code(reason) == "ConditionalCheckFailed") {
-                return Err(writes.swap_remove(failed).on_mismatch);
+                return Ok(Some(failed));
             }
             if !reasons.iter().any(|reason| code(reason) == "TransactionConflict") {
                 return Err(translate("commit a change", error));
@@ -386,14 +394,8 @@ impl Digest {
         hasher.0.update(&serde_json::to_vec(entity).unwrap_or_default());
     }
 
-    fn finish(self) -> String {
-        use std::fmt::Write as _;
-        let Some(hasher) = self.0 else {
-            return String::new();
-        };
-        hasher.0.finish().as_ref().iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    fn finish(self) -> Option<[u8; 32]> {
+        let digest = self.0?.0.finish();
+        digest.as_ref().try_into().ok()
     }
 }

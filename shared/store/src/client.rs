@@ -109,11 +109,16 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when the table keeps leaving some unread: it is asked too much.
     pub async fn get_many<T: Entity>(&self, keys: &[Key]) -> Result<Vec<Stored<T>>> {
-        self.fetch_many(T::TABLE, keys).await?.into_iter().map(entity::decode).collect()
+        self.fetch_many(T::TABLE, keys, false).await?.into_iter().map(entity::decode).collect()
     }
 
     /// Reads up to 100 items of one table; those that do not exist are left out, the order is that of `keys`.
-    pub(crate) async fn fetch_many(&self, table: Table, keys: &[Key]) -> Result<Vec<Item>> {
+    pub(crate) async fn fetch_many(
+        &self,
+        table: Table,
+        keys: &[Key],
+        is_consistent: bool,
+    ) -> Result<Vec<Item>> {
         let table = self.table(table)?;
         let mut wanted: Vec<Item> = keys.iter().map(Key::attributes).collect();
         let mut found: HashMap<Key, Item> = HashMap::new();
@@ -121,7 +126,10 @@ impl Store {
             return Ok(Vec::new());
         }
         for attempt in 0..ATTEMPTS {
-            let request = KeysAndAttributes::builder().set_keys(Some(std::mem::take(&mut wanted))).build();
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(std::mem::take(&mut wanted)))
+                .consistent_read(is_consistent)
+                .build();
             let request = request.map_err(|error| Error::internal("build a batch read", error))?;
             let answer = self
                 .client

@@ -51,12 +51,21 @@ impl Store {
         entity: T,
         old: Option<&Stored<T>>,
     ) -> Result<Option<Stored<T>>> {
-        let table = self.ephemeral_table::<T>()?;
+        self.ephemeral_table::<T>()?;
+        self.put_if_unchanged(entity, old).await
+    }
+
+    /// Writes an entity if it is still as it was read: for those that no [`Change`](crate::Change) writes.
+    pub(crate) async fn put_if_unchanged<T: Entity>(
+        &self,
+        entity: T,
+        old: Option<&Stored<T>>,
+    ) -> Result<Option<Stored<T>>> {
         let rev = old.map_or(1, |old| old.rev + 1);
         let request = self
             .client
             .put_item()
-            .table_name(table)
+            .table_name(self.table(T::TABLE)?)
             .set_item(Some(entity::encode(&entity, rev)?))
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
         let request = match old {
@@ -77,7 +86,7 @@ impl Store {
             {
                 Ok(None)
             }
-            Err(error) => Err(translate("write an ephemeral item", error)),
+            Err(error) => Err(translate("write an item", error)),
         }
     }
 

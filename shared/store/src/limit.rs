@@ -184,7 +184,7 @@ impl Store {
     /// As [`take`](Self::take).
     pub async fn allowances(&self, subjects: &[Subject]) -> Result<Vec<Option<Allowance>>> {
         let keys: Vec<Key> = subjects.iter().map(key).collect();
-        let items = self.fetch_many(ephemeral::TABLE, &keys).await?;
+        let items = self.fetch_many(ephemeral::TABLE, &keys, false).await?;
         let mut known: HashMap<Key, Allowance> =
             items.iter().filter_map(|item| Some((Key::of(item)?, Allowance::of(item)?))).collect();
         Ok(keys.iter().map(|key| known.remove(key)).collect())

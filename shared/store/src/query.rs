@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::ReturnConsumedCapacity};
 use kernel::{Limit, Page, Result, Sort};
 use serde::Serialize;
 
@@ -29,9 +29,10 @@ pub struct Query<T> {
     pk: String,
     sk_prefix: String,
     after: Option<String>,
+    span: Option<(String, String)>,
     is_newest_first: bool,
     is_consistent: bool,
-    filter: Option<Filter>,
+    filters: Vec<Filter>,
     narrowing: Option<String>,
     kind: PhantomData<T>,
 }
@@ -44,9 +45,10 @@ impl<T: Entity> Query<T> {
             pk: pk.into(),
             sk_prefix: sk_prefix.into(),
             after: None,
+            span: None,
             is_newest_first: false,
             is_consistent: false,
-            filter: None,
+            filters: Vec::new(),
             narrowing: None,
             kind: PhantomData,
         }
@@ -64,6 +66,13 @@ impl<T: Entity> Query<T> {
         self
     }
 
+    /// Only what lies between two sort keys, both included. Replaces the prefix.
+    #[must_use]
+    pub fn between(mut self, (first, last): (String, String)) -> Self {
+        self.span = Some((first, last));
+        self
+    }
+
     /// From the end of the order: keys that start with a `UUIDv7` come newest first.
     #[must_use]
     pub fn newest_first(mut self) -> Self {
@@ -77,14 +86,14 @@ impl<T: Entity> Query<T> {
         Self { is_newest_first: sort == Sort::CreatedDescending, ..self }
     }
 
-    /// Only the entities whose field `attribute` is this. The rest is read and left out, so a page may hold fewer than
+    /// Only the entities whose field `attribute` is this; `a.b` is the field `b` of the field `a`. The rest is read and left out, so a page may hold fewer than
     /// its limit though the list goes on.
     #[must_use]
     pub fn only(mut self, attribute: &'static str, value: &impl Serialize) -> Self {
         // As the field is stored; what is no text equals no field of ours.
         let value = serde_json::to_value(value).unwrap_or_default();
         let value = value.as_str().unwrap_or_default().to_owned();
-        self.filter = Some(Filter { attribute, value });
+        self.filters.push(Filter { attribute, value });
         self
     }
 
@@ -112,9 +121,10 @@ impl<T: Entity> Query<T> {
     /// What a cursor of this query is bound to.
     fn binding(&self) -> String {
         let index = self.index.map_or("", |index| index.0);
-        let filter = self.filter.as_ref().map(|filter| format!("{}={}", filter.attribute, filter.value));
-        let rest = filter.iter().chain(&self.narrowing).map(|narrowing| format!("|{narrowing}"));
-        let rest: String = rest.collect();
+        let span = self.span.iter().map(|(first, last)| format!("{first}..{last}"));
+        let filters = self.filters.iter().map(|filter| format!("{}={}", filter.attribute, filter.value));
+        let rest = span.chain(filters).chain(self.narrowing.clone());
+        let rest = rest.fold(String::new(), |rest, narrowing| rest + "|" + &narrowing);
         format!("{}|{index}|{}|{}|{}{rest}", T::KIND, self.pk, self.sk_prefix, self.is_newest_first)
     }
 }
@@ -172,6 +182,22 @@ impl Store {
         }
     }
 
+    /// The first items of a query, at most `limit`.
+    pub(crate) async fn first<T: Entity>(&self, query: &Query<T>, limit: usize) -> Result<Vec<Item>> {
+        let mut found = Vec::new();
+        let mut start = None;
+        while found.len() < limit {
+            let room = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
+            let (items, last) = self.run(query, room, start).await?;
+            found.extend(items);
+            if last.is_none() {
+                break;
+            }
+            start = last;
+        }
+        Ok(found)
+    }
+
     pub(crate) async fn run<T: Entity>(
         &self,
         query: &Query<T>,
@@ -179,10 +205,11 @@ impl Store {
         start: Option<Item>,
     ) -> Result<(Vec<Item>, Option<Item>)> {
         let name = query.index.map_or("", |index| index.0);
-        let (condition, bound) = match &query.after {
-            Some(after) => ("#pk = :pk AND #sk > :sk", after),
-            None if query.sk_prefix.is_empty() => ("#pk = :pk", &query.sk_prefix),
-            None => ("#pk = :pk AND begins_with(#sk, :sk)", &query.sk_prefix),
+        let (condition, bound) = match (&query.after, &query.span) {
+            (Some(after), _) => ("#pk = :pk AND #sk > :sk", after),
+            (None, Some((first, _))) => ("#pk = :pk AND #sk BETWEEN :sk AND :end", first),
+            (None, None) if query.sk_prefix.is_empty() => ("#pk = :pk", &query.sk_prefix),
+            (None, None) => ("#pk = :pk AND begins_with(#sk, :sk)", &query.sk_prefix),
         };
         let mut request = self
             .client
@@ -201,12 +228,10 @@ impl Store {
                 .expression_attribute_names("#sk", format!("{name}sk"))
                 .expression_attribute_values(":sk", text(bound));
         }
-        if let Some(Filter { attribute, value }) = &query.filter {
-            request = request
-                .filter_expression("#filter = :filter")
-                .expression_attribute_names("#filter", *attribute)
-                .expression_attribute_values(":filter", text(value));
+        if let Some((_, last)) = query.span.as_ref().filter(|_| condition.contains(":end")) {
+            request = request.expression_attribute_values(":end", text(last));
         }
+        request = filtered(request, &query.filters);
         if query.is_consistent {
             request = request.consistent_read(true);
         }
@@ -214,4 +239,20 @@ impl Store {
         self.meter().read(answer.consumed_capacity());
         Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key))
     }
+}
+
+/// The request with the condition that every filter holds.
+fn filtered(mut request: QueryFluentBuilder, filters: &[Filter]) -> QueryFluentBuilder {
+    let mut conditions = Vec::new();
+    for (i, Filter { attribute, value }) in filters.iter().enumerate() {
+        let mut path = Vec::new();
+        for (depth, field) in attribute.split('.').enumerate() {
+            let name = format!("#filter{i}_{depth}");
+            request = request.expression_attribute_names(&name, field);
+            path.push(name);
+        }
+        conditions.push(format!("{} = :filter{i}", path.join(".")));
+        request = request.expression_attribute_values(format!(":filter{i}"), text(value));
+    }
+    if conditions.is_empty() { request } else { request.filter_expression(conditions.join(" AND ")) }
 }

@@ -19,7 +19,7 @@ use lambda_http::{
 };
 use platform::{Boot, BootError, Clock, Function, api_key, argon2id::Cost, auth::system, tenancy};
 use serde_json::Value;
-use store::{Actor, Change, SealingKey, Store, audit, ephemeral, idempotency::ClaimSlot, outbox};
+use store::{Actor, Change, SealingKey, Store, audit, ephemeral, idempotency::ClaimSlot, ledger, outbox};
 use tower::ServiceExt as _;
 
 use crate::{
@@ -156,7 +156,8 @@ impl Lab {
     /// # Panics
     /// When no function uses one of them.
     pub fn store(&self) -> Store {
-        let tables = [tenancy::TABLE, api_key::TABLE, audit::TABLE, ephemeral::TABLE, outbox::TABLE];
+        let tables =
+            [tenancy::TABLE, api_key::TABLE, audit::TABLE, ephemeral::TABLE, ledger::TABLE, outbox::TABLE];
         let tables = tables.map(|table| {
             let name = self.template.functions.iter().find_map(|function| function.environment.get(table.0));
             (table, name.expect("a function that uses it").clone())

@@ -15,11 +15,12 @@ use kernel::{
     Timestamp,
     id::{AuditId, TenantId},
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{Commitment, Hash};
 
 /// Somebody or something, of which only the kind is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {
     /// What kind of principal or thing it is.
     pub kind: String,
@@ -28,7 +29,8 @@ pub struct Party {
 }
 
 /// Who did what to what, when, for which tenant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Written by `serde` it is what a database keeps of an entry, and no leaf.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its id.
     pub id: AuditId,
@@ -47,8 +49,10 @@ pub struct Entry {
     /// What it was done to.
     pub target: Party,
     /// What was there before; none when there was nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Commitment>,
     /// What is there now; none when nothing remained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Commitment>,
 }
 

@@ -92,7 +92,8 @@ pub fn arn_of(service: &str, value: &str) -> String {
     match service {
         "dynamodb" => table_arn(value),
         "sqs" => queue_arn(value.rsplit('/').next().unwrap_or_default()),
-        "s3" => format!("arn:aws:s3:::{value}"),
+        // Objects, not the bucket: nothing of ours lists or makes one.
+        "s3" => format!("arn:aws:s3:::{value}/*"),
         "ses" => identity_arn(value.rsplit('@').next().unwrap_or_default()),
         _ => value.to_owned(),
     }

@@ -29,6 +29,14 @@ impl Policy {
         matching.peek().is_some() && matching.all(|s| s.allows)
     }
 
+    /// The pairs of [`grants`](Self::grants) that cover an action on a resource.
+    pub(crate) fn granting(&self, action: &str, resource: &str) -> Vec<(String, String)> {
+        let covers = |(a, r): &(String, String)| {
+            matches(&a.to_ascii_lowercase(), &action.to_ascii_lowercase()) && matches(r, resource)
+        };
+        self.grants().into_iter().filter(covers).collect()
+    }
+
     /// Every pair of an action and a resource that it allows, as written.
     pub fn grants(&self) -> BTreeSet<(String, String)> {
         let allowing = self.statements.iter().filter(|statement| statement.allows);

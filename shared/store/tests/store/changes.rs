@@ -1,13 +1,16 @@
 //! All of a change happens, with its audit entry, or nothing.
 
 use kernel::Error;
-use store::{Change, Query, Store, audit::AuditEntry, outbox::OutboxMessage};
+use store::{
+    Change, Query, Store,
+    audit::{self, AuditEntry},
+    outbox::OutboxMessage,
+};
 
 use crate::note::{Greedy, Note, actor, store};
 
 async fn entries(store: &Store) -> Vec<AuditEntry> {
-    let query = Query::table(AuditEntry::partition(actor().principal.tenant_id), "audit#").consistent();
-    store.all(&query).await.unwrap().into_iter().map(|stored| stored.value).collect()
+    store.inbox(1000).await.unwrap()
 }
 
 fn exists() -> Error {
@@ -26,8 +29,13 @@ async fn a_change_carries_its_entry_and_its_message() {
     assert_eq!(store.get::<Note>(&Note::key_of("n")).await.unwrap().unwrap().value, note);
     let entries = entries(&store).await;
     assert_eq!(entries.len(), 1);
-    assert_eq!((entries[0].action.as_str(), entries[0].request_id.as_str()), ("note.create", "request-1"));
-    assert!(entries[0].before.is_empty() && entries[0].after.len() == 64);
+    let AuditEntry { entry, openings } = &entries[0];
+    assert_eq!(entry.action, "note.create");
+    assert!(entry.before.is_none() && entry.after.is_some());
+    let opening = openings.request_id.as_ref().unwrap();
+    assert_eq!(opening.value, "request-1");
+    assert!(entry.request_id.verify(&opening.salt, audit::field::REQUEST_ID, b"request-1"));
+    assert!(!entry.client.verify(&opening.salt, audit::field::REQUEST_ID, b"request-1"));
     let waiting = Query::<OutboxMessage>::index(OutboxMessage::by_age(), OutboxMessage::WAITING, "");
     let waiting = store.all(&waiting).await.unwrap();
     assert_eq!(waiting.len(), 1);

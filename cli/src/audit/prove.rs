@@ -1,0 +1,108 @@
+//! `groundwork audit prove`
+
+use std::io::Write;
+
+use kernel::id::AuditId;
+use platform::config::Vars;
+use tlog::{
+    Bundle, Checkpoint, Hash, Leaf, Tile, Tiles, hash,
+    path::CHECKPOINT,
+    proof,
+    source::{ReadError, Source},
+    tile::{self, bundles_at},
+    tree,
+};
+
+use super::{Asked, unreadable};
+use crate::Failure;
+
+/// Which entry.
+enum Wanted {
+    /// By its place.
+    Index(u64),
+    /// By its id.
+    Id(AuditId),
+}
+
+/// Proves that a log has an entry: prints its bytes, and the hashes that lead from them to the signed root.
+pub(crate) fn prove(
+    entry: &str,
+    asked: &Asked<'_>,
+    vars: &Vars,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let wanted = match (entry.parse(), entry.parse()) {
+        (Ok(index), _) => Wanted::Index(index),
+        (_, Ok(id)) => Wanted::Id(id),
+        _ => return Err(Failure::Usage(format!("`{entry}` is neither an entry's id nor its place"))),
+    };
+    let source = &*asked.source(vars)?;
+    let key = asked.key(source)?;
+    let note = text(source.read(CHECKPOINT).map_err(unreadable)?)?;
+    let signed = Checkpoint::open(&note, key.name(), std::slice::from_ref(&key));
+    let checkpoint = signed.map_err(|error| Failure::Tampered(error.to_string()))?.checkpoint;
+    let (index, leaf) = find(source, &wanted, checkpoint.size)?;
+    let hashes = proof_of(source, index, checkpoint.size)?;
+    proof::verify_inclusion(hash::leaf(leaf.as_bytes()), index, checkpoint.size, &hashes, checkpoint.root)
+        .map_err(|error| Failure::Tampered(format!("entry {index} is not what was signed: {error}")))?;
+    let proof = serde_json::json!({
+        "index": index, "size": checkpoint.size, "leaf": leaf, "hashes": hashes, "checkpoint": note,
+    });
+    writeln!(out, "{proof}")?;
+    Ok(out.flush()?)
+}
+
+fn find(source: &dyn Source, wanted: &Wanted, size: u64) -> Result<(u64, String), Failure> {
+    match wanted {
+        Wanted::Index(index) => {
+            let beyond = || Failure::Refused(format!("the log has {size} entries, from 0 on"));
+            let bundle = Bundle::holding(*index, size).ok_or_else(beyond)?;
+            let found = entries(source, bundle)?.into_iter().find(|(at, _)| at == index);
+            found.ok_or_else(beyond)
+        }
+        Wanted::Id(id) => {
+            for bundle in bundles_at(size) {
+                let is_it = |leaf: &str| Leaf::parse(leaf.as_bytes()).is_ok_and(|leaf| leaf.entry.id == *id);
+                if let Some(found) = entries(source, bundle)?.into_iter().find(|(_, leaf)| is_it(leaf)) {
+                    return Ok(found);
+                }
+            }
+            Err(Failure::Refused(format!("the log has no entry {id}")))
+        }
+    }
+}
+
+/// The entries of a bundle with their places.
+fn entries(source: &dyn Source, bundle: Bundle) -> Result<Vec<(u64, String)>, Failure> {
+    let bytes = either(source, &bundle.path(), &bundle.full().path())?;
+    let tampered = |error| Failure::Tampered(format!("{}: {error}", bundle.path()));
+    let entries = tile::decode_bundle(&bytes, bundle.width()).map_err(tampered)?;
+    bundle.entries().zip(entries).map(|(index, entry)| Ok((index, text(entry.to_vec())?))).collect()
+}
+
+fn proof_of(source: &dyn Source, index: u64, size: u64) -> Result<Vec<Hash>, Failure> {
+    let mut tiles = Tiles::new();
+    for tile in tree::tiles_for_inclusion(index, size) {
+        tiles.insert(tile, hashes(source, tile)?);
+    }
+    tree::inclusion_proof(index, size, &tiles).map_err(|error| Failure::Tampered(error.to_string()))
+}
+
+fn hashes(source: &dyn Source, tile: Tile) -> Result<Vec<Hash>, Failure> {
+    let bytes = either(source, &tile.path(), &tile.full().path())?;
+    let end = bytes.len().min(usize::from(tile.width()) * Hash::LENGTH);
+    let tampered = |error| Failure::Tampered(format!("{}: {error}", tile.path()));
+    tile::decode_tile(&bytes[..end], tile.width()).map_err(tampered)
+}
+
+/// A partial tile or bundle may have been replaced by the full one that it became.
+fn either(source: &dyn Source, path: &str, full: &str) -> Result<Vec<u8>, Failure> {
+    match source.read(path) {
+        Err(ReadError::NotFound { .. }) if path != full => source.read(full).map_err(unreadable),
+        read => read.map_err(unreadable),
+    }
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|_| Failure::Tampered("what should be text is none".into()))
+}

@@ -1,0 +1,121 @@
+//! Logs in folders, verified and proven.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::Lab;
+use tlog::{Hash, SigningKey, hash, proof, sample};
+
+use super::{failed, groundwork};
+
+const SIZE: u64 = 300;
+
+fn key() -> SigningKey {
+    SigningKey::new("example.com/api/v1/audit", &[7; 32]).unwrap()
+}
+
+/// A log with its key beside it.
+fn log() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    sample::write(folder.path(), SIZE, key()).unwrap();
+    fs::write(folder.path().join("vkey"), format!("{}\n", key().verifier())).unwrap();
+    folder
+}
+
+fn alter(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+async fn verify(options: &[&str]) -> Result<Value, (u8, String)> {
+    let arguments = [&["audit", "verify"], options].concat();
+    let (printed, ended) = groundwork(&Lab::new(), &arguments).await;
+    match ended {
+        Ok(()) => Ok(serde_json::from_str(&printed).unwrap()),
+        ended => Err(failed(ended)),
+    }
+}
+
+#[tokio::test]
+async fn an_intact_log_is_0_a_tampered_one_1_and_none_2() {
+    let folder = log();
+    let place = folder.path().to_str().unwrap();
+    let vkey = key().verifier().to_string();
+    let report = verify(&[place, "--key", &vkey]).await.unwrap();
+    assert_eq!((&report["status"], &report["size"]), (&"intact".into(), &SIZE.into()));
+
+    let checkpoint = folder.path().join("checkpoint");
+    let earlier = folder.path().join("earlier");
+    fs::copy(&checkpoint, &earlier).unwrap();
+    let against = ["--against", earlier.to_str().unwrap()];
+    let report = verify(&[&[place][..], &against].concat()).await.unwrap();
+    assert_eq!(report["continues"], serde_json::json!([SIZE]));
+    let shorter = tempfile::tempdir().unwrap();
+    sample::write(shorter.path(), SIZE - 1, key()).unwrap();
+    let rolled_back = [&[shorter.path().to_str().unwrap(), "--key", &vkey][..], &against].concat();
+    let (code, line) = verify(&rolled_back).await.unwrap_err();
+    assert_eq!(code, 1);
+    assert!(line.contains("rolled back"), "{line}");
+
+    let other = SigningKey::new("example.com/api/v1/audit", &[8; 32]).unwrap().verifier().to_string();
+    assert_eq!(verify(&[place, "--key", &other]).await.unwrap_err().0, 1);
+
+    alter(&folder.path().join("tile/entries/001.p/44"), 800);
+    let (code, line) = verify(&[place]).await.unwrap_err();
+    assert_eq!(code, 1);
+    assert!(line.starts_with("tampered with, first at entry 257: "), "{line}");
+
+    fs::remove_file(&checkpoint).unwrap();
+    for nothing in [place, "/nowhere/at/all", "http://127.0.0.1:1/api/v1/audit"] {
+        let (code, line) = verify(&[nothing, "--key", &vkey]).await.unwrap_err();
+        assert_eq!(code, 2, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_is_proven_by_its_place_or_its_id() {
+    let folder = log();
+    let place = folder.path().to_str().unwrap();
+    let root = verify(&[place]).await.unwrap()["root"].as_str().unwrap().parse().unwrap();
+    for wanted in ["280".to_owned(), sample::entry(280).id.to_string()] {
+        let (printed, ended) = groundwork(&Lab::new(), &["audit", "prove", &wanted, place]).await;
+        ended.unwrap();
+        let proven: Value = serde_json::from_str(&printed).unwrap();
+        let hashes = proven["hashes"].as_array().unwrap().iter();
+        let hashes: Vec<Hash> = hashes.map(|hash| hash.as_str().unwrap().parse().unwrap()).collect();
+        let leaf = hash::leaf(proven["leaf"].as_str().unwrap().as_bytes());
+        proof::verify_inclusion(leaf, 280, SIZE, &hashes, root).unwrap();
+    }
+    for (none, said) in
+        [(SIZE.to_string(), "from 0 on"), (sample::entry(SIZE).id.to_string(), "has no entry")]
+    {
+        let (code, line) = failed(groundwork(&Lab::new(), &["audit", "prove", &none, place]).await.1);
+        assert_eq!(code, 1);
+        assert!(line.contains(said), "{line}");
+    }
+    alter(&folder.path().join("tile/entries/001.p/44"), 800);
+    let (code, line) = failed(groundwork(&Lab::new(), &["audit", "prove", "257", place]).await.1);
+    assert_eq!(code, 1);
+    assert!(line.contains("entry 257 is not what was signed"), "{line}");
+    groundwork(&Lab::new(), &["audit", "prove", "256", place]).await.1.unwrap();
+}
+
+#[tokio::test]
+async fn every_way_to_tamper_is_noticed() {
+    let (printed, ended) = groundwork(&Lab::new(), &["audit", "tamper-demo"]).await;
+    ended.unwrap();
+    assert!(!printed.contains("elsewhere") && !printed.contains("NOT"), "{printed}");
+    assert_eq!(printed.matches("noticed: ").count(), 16, "all but what wants 65,536 entries: {printed}");
+    let folder = log();
+    let (printed, ended) =
+        groundwork(&Lab::new(), &["audit", "tamper-demo", folder.path().to_str().unwrap()]).await;
+    ended.unwrap();
+    assert_eq!(
+        printed.matches("noticed: ").count(),
+        15,
+        "and no rollback without an earlier checkpoint: {printed}"
+    );
+    assert_eq!(failed(groundwork(&Lab::new(), &["audit", "tamper-demo", "/nowhere"]).await.1).0, 2);
+}

@@ -1,0 +1,82 @@
+//! Audit: who did what to what, in one history that nobody can alter unseen.
+//!
+//! Every change writes its entry into the inbox, in its own transaction ([`store::Change`]). From there:
+//!
+//! - `audit-sequencer`, which the inbox's stream calls, takes entries into the log: it gives each its place, chains it to
+//!   the one before, extends the tree (RFC 9162), writes both as tiles (C2SP tlog-tiles), and only then signs the new head;
+//! - `audit-sweeper` does the same every minute, for what the stream did not tell;
+//! - `audit` answers with entries, tiles, proofs and the signed head.
+//!
+//! The format is [`tlog`]'s, and `docs/audit.md` has it byte by byte.
+
+mod app;
+mod entries;
+mod get_checkpoint;
+mod get_consistency;
+mod get_vkey;
+mod log;
+mod sequencer;
+mod signing;
+mod take_in;
+mod tiles;
+
+use platform::{Grant, Needs};
+use store::{Table, audit, ephemeral, ledger};
+
+pub use app::App;
+pub use sequencer::{sequencer, sweeper};
+
+/// The variable that names the bucket with the log's tiles.
+const LOG_BUCKET: &str = "AUDIT_BUCKET";
+
+/// The variable that names the secret with the log's key.
+const KEY_SECRET: &str = "AUDIT_KEY_SECRET";
+
+/// What the HTTP function needs.
+pub const NEEDS: Needs = Needs {
+    settings: &["PUBLIC_URL", "ALLOWED_ORIGINS", "LIMIT_PER_MINUTE", "LIMIT_ATTEMPTS_PER_MINUTE"],
+    grants: &[
+        Grant::on(ledger::TABLE.0, &["dynamodb:GetItem", "dynamodb:Query"]),
+        Grant::on_index(ledger::TABLE.0, "gsi1", &["dynamodb:Query"]),
+        Grant::on_index(ledger::TABLE.0, "gsi2", &["dynamodb:Query"]),
+        Grant::on_index(ledger::TABLE.0, "gsi3", &["dynamodb:Query"]),
+        Grant::on(LOG_BUCKET, &["s3:GetObject"]),
+        // API keys and what limits callers.
+        Grant::on(platform::api_key::TABLE.0, &["dynamodb:GetItem"]),
+        Grant::on(ephemeral::TABLE.0, &["dynamodb:Query", "dynamodb:UpdateItem"]),
+        Grant::on("VERIFICATION_KEYS_SECRET", &["secretsmanager:GetSecretValue"]),
+        Grant::on("APP_KEYS_SECRET", &["secretsmanager:GetSecretValue"]),
+    ],
+};
+
+/// What the sequencer needs. The permissions to read the stream follow from its trigger.
+pub const SEQUENCER_NEEDS: Needs = Needs {
+    settings: &["PUBLIC_URL"],
+    grants: &[
+        Grant::on(audit::TABLE.0, &["dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"]),
+        Grant::on(ledger::TABLE.0, &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:ConditionCheckItem"]),
+        Grant::on(LOG_BUCKET, &["s3:GetObject", "s3:PutObject"]),
+        Grant::on(KEY_SECRET, &["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]),
+    ],
+};
+
+/// What the sweeper needs: it does what the sequencer does.
+pub const SWEEPER_NEEDS: Needs = SEQUENCER_NEEDS;
+
+/// The tables the HTTP function uses.
+pub const TABLES: [Table; 3] = [ledger::TABLE, platform::api_key::TABLE, ephemeral::TABLE];
+
+// Every endpoint: one line is route and documentation. Tiles are bytes, which API Gateway passes on as they are only
+// when they are streamed.
+platform::endpoints! {
+    streaming App:
+    entries::list_entries::list_entries,
+    entries::get_entry::get_entry,
+    get_checkpoint::get_checkpoint,
+    get_consistency::get_consistency,
+    get_vkey::get_vkey,
+    tiles::get_tile,
+    tiles::get_tile_2,
+    tiles::get_tile_3,
+    tiles::get_tile_4,
+}

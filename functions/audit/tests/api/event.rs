@@ -1,0 +1,38 @@
+//! The events in `events/`, as AWS sends them.
+
+use aws_lambda_events::{dynamodb::Event, eventbridge::EventBridgeEvent};
+use platform::Function;
+use serde_json::Value;
+use testkit::Lab;
+
+use crate::archive::{Archive, sweeper};
+
+#[tokio::test]
+async fn an_api_gateway_event_is_answered_in_its_form() {
+    let app = Lab::new().http("audit", audit::function).await;
+    let answer = app.replay(include_str!("../../../../events/audit.json")).await;
+
+    assert_eq!(answer["statusCode"], 404, "{answer}");
+    let problem: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(problem["instance"], "/api/v1/audit/checkpoint");
+}
+
+#[tokio::test]
+async fn a_stream_s_event_takes_in_what_waits() {
+    let archive = Archive::new().await;
+    let event: Event = serde_json::from_str(include_str!("../../../../events/audit-sequencer.json")).unwrap();
+    let Ok(Function::Stream(run)) = audit::sequencer(archive.lab.boot("audit-sequencer")).await else {
+        panic!("the sequencer is behind a stream")
+    };
+    assert!(run(event).await.batch_item_failures.is_empty());
+    assert_eq!(archive.history().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_tick_takes_in_what_waits() {
+    let archive = Archive::new().await;
+    let event: EventBridgeEvent =
+        serde_json::from_str(include_str!("../../../../events/audit-sweeper.json")).unwrap();
+    sweeper(archive.lab.boot("audit-sweeper")).await(event).await.unwrap();
+    assert_eq!(archive.history().await.len(), 1);
+}

@@ -1,0 +1,15 @@
+//! The audit log, from a change to its proof, on an embedded cloud.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test's helper fails its test; clippy knows the test functions only"
+)]
+
+mod archive;
+mod crashes;
+mod document;
+mod event;
+mod needs;
+mod reading;
+mod tampering;
+mod units;

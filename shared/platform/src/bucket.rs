@@ -1,0 +1,73 @@
+//! One S3 bucket: objects by key.
+
+use std::time::Duration;
+
+use aws_sdk_s3::{
+    Client,
+    config::timeout::TimeoutConfig,
+    error::{DisplayErrorContext, SdkError},
+    operation::get_object::GetObjectError,
+    primitives::ByteStream,
+};
+use aws_types::SdkConfig;
+use bytes::Bytes;
+use kernel::{Error, Result};
+
+/// How long one attempt may take: an object of a quarter of a megabyte, on a bad day.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a call may take with all its attempts.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A bucket. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    client: Client,
+    name: String,
+}
+
+impl Bucket {
+    /// Reads and writes through `config`.
+    pub fn new(config: &SdkConfig, name: String) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let config = aws_sdk_s3::config::Builder::from(config)
+            .timeout_config(timeouts)
+            // An emulator has no host name for each bucket.
+            .force_path_style(config.endpoint_url().is_some())
+            .build();
+        Self { client: Client::from_conf(config), name }
+    }
+
+    /// Reads an object; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when S3 does not answer.
+    pub async fn get(&self, key: &str) -> Result<Option<Bytes>> {
+        let answer = match self.client.get_object().bucket(&self.name).key(key).send().await {
+            Ok(answer) => answer,
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(unavailable("read an object", error)),
+        };
+        let body = answer.body.collect().await;
+        body.map(|body| Some(body.into_bytes())).map_err(|error| Error::unavailable("read an object", error))
+    }
+
+    /// Writes an object. It is durable when this answers.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when S3 does not answer.
+    pub async fn put(&self, key: &str, content_type: &str, body: Vec<u8>) -> Result<()> {
+        let request = self.client.put_object().bucket(&self.name).key(key).content_type(content_type);
+        let answer = request.body(ByteStream::from(body)).send().await;
+        answer.map(|_| ()).map_err(|error| unavailable("write an object", error))
+    }
+}
+
+fn unavailable<E: std::error::Error + 'static>(what: &'static str, error: SdkError<E>) -> Error {
+    Error::unavailable(what, DisplayErrorContext(error).to_string())
+}
