@@ -31,6 +31,7 @@ require_version()
 
 import ministack.app as app  # noqa: E402  (only the known version has these insides)
 from ministack.core import iam_actions  # noqa: E402
+from ministack.core import lambda_runtime  # noqa: E402
 from samtranslator.translator import transform as sam  # noqa: E402
 from ministack.services import apigateway_v1 as gateway  # noqa: E402
 from ministack.services import lambda_svc  # noqa: E402
@@ -373,7 +374,7 @@ def answers_that_stream():
     """A method with `responseTransferMode: STREAM` passes on what its function streams, byte by byte. The emulator knows
     neither its URI nor such answers."""
     reference, shape = gateway._extract_lambda_ref_from_integration_uri, gateway._lambda_proxy_response
-    lambda_svc.json = StreamedAnswers()
+    lambda_runtime.json = StreamedAnswers()
 
     def named(uri):
         return reference((uri or "").replace("/response-streaming-invocations", "/invocations"))
