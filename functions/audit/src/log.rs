@@ -100,7 +100,7 @@ impl Log {
             let tile = Tile::holding(0, entry.index, size);
             let place = usize::try_from(entry.index % u64::from(tile::WIDTH)).unwrap_or(usize::MAX);
             let held = tile.and_then(|tile| tiles.get(tile)).and_then(|hashes| hashes.get(place));
-            if held != Some(&leaf) {
+            if held != Some(&leaf) || !entry.audit.is_opened_rightly() {
                 let cause =
                     format!("entry {} ({}) is not what the log holds", entry.index, entry.audit.entry.id);
                 return Err(Error::internal("read the audit log: it was altered", cause));

@@ -125,6 +125,22 @@ impl AuditEntry {
         }
     }
 
+    /// Whether what is kept beside the log is what the log was told: every opening that there is opens its commitment.
+    pub fn is_opened_rightly(&self) -> bool {
+        let Self { entry, openings } = self;
+        [
+            (field::ACTOR, entry.actor.id, &openings.actor),
+            (field::CLIENT, entry.client, &openings.client),
+            (field::REQUEST_ID, entry.request_id, &openings.request_id),
+            (field::TARGET, entry.target.id, &openings.target),
+        ]
+        .into_iter()
+        .all(|(field, commitment, opening)| {
+            let opens = |Opening { value, salt }: &Opening| commitment.verify(salt, field, value.as_bytes());
+            opening.as_ref().is_none_or(opens)
+        })
+    }
+
     /// The partition of the inbox with this number.
     pub fn partition(shard: u8) -> String {
         format!("inbox#{shard}")
