@@ -359,7 +359,7 @@ class StreamedAnswers:
             return json.loads(text, *args, **kwargs)
         head, _, body = text.partition(HEAD_END)
         head = json.loads(head)
-        headers = {name: each if isinstance(each, list) else [each] for name, each in head["headers"].items()}
+        headers = {name: each if isinstance(each, list) else [each] for name, each in (head.get("headers") or {}).items()}
         if head.get("cookies"):
             headers["set-cookie"] = head["cookies"]
         return {

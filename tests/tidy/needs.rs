@@ -88,8 +88,13 @@ fn permissions(function: &Function, needs: &platform::Needs) -> BTreeSet<(String
         let value = function.environment.get(grant.variable).cloned().unwrap_or_default();
         for action in grant.actions {
             let service = action.split(':').next().unwrap_or_default();
-            let index = grant.index.map(|index| format!("/index/{index}")).unwrap_or_default();
-            permissions.insert(((*action).to_owned(), template::arn_of(service, &value) + &index));
+            let part = match grant.index {
+                Some(index) => format!("/index/{index}"),
+                // What is done to an object is done to something in the bucket.
+                None if service == "s3" && action.ends_with("Object") => "/*".to_owned(),
+                None => String::new(),
+            };
+            permissions.insert(((*action).to_owned(), template::arn_of(service, &value) + &part));
         }
     }
     permissions.extend(function.events.iter().flat_map(taken));

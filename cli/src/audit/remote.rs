@@ -103,8 +103,13 @@ impl Remote {
 
 /// The local cloud of this folder, when the URL is this machine's.
 fn local_operator(url: &str, vars: &Vars) -> Result<Credential, Failure> {
-    let is_local =
-        ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|host| url.starts_with(host));
+    let after = ["http://127.0.0.1", "http://localhost", "http://[::1]"]
+        .iter()
+        .find_map(|host| url.strip_prefix(host));
+    // Neither http://localhost.example.com nor http://localhost:1@example.com.
+    let is_local = after.is_some_and(|after| {
+        after.starts_with([':', '/']) && !after.split('/').next().unwrap_or_default().contains('@')
+    });
     let file = Path::new(vars.get("GROUNDWORK_DATA_DIR").unwrap_or(".groundwork")).join("operator.json");
     if !is_local || !file.exists() {
         return Ok(Credential::None);

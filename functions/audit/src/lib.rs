@@ -40,7 +40,8 @@ pub const NEEDS: Needs = Needs {
         Grant::on_index(ledger::TABLE.0, "gsi1", &["dynamodb:Query"]),
         Grant::on_index(ledger::TABLE.0, "gsi2", &["dynamodb:Query"]),
         Grant::on_index(ledger::TABLE.0, "gsi3", &["dynamodb:Query"]),
-        Grant::on(LOG_BUCKET, &["s3:GetObject"]),
+        // Who may not list a bucket is not told that an object is missing.
+        Grant::on(LOG_BUCKET, &["s3:GetObject", "s3:ListBucket"]),
         // API keys and what limits callers.
         Grant::on(platform::api_key::TABLE.0, &["dynamodb:GetItem"]),
         Grant::on(ephemeral::TABLE.0, &["dynamodb:Query", "dynamodb:UpdateItem"]),

@@ -1,5 +1,7 @@
 //! The log as it is stored: its head in the table, its tiles in the bucket.
 
+use std::str::FromStr as _;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use kernel::{Error, Result};
 use platform::bucket::Bucket;
@@ -40,6 +42,13 @@ impl Log {
     /// # Errors
     /// [`Error::NotFound`] for what the log does not reach.
     pub(crate) async fn resource(&self, resource: Resource) -> Result<Vec<u8>> {
+        let end = match resource {
+            Resource::Tile(tile) => tile.leaves().end,
+            Resource::Bundle(bundle) => bundle.entries().end,
+        };
+        if end > self.head().await?.size {
+            return Err(Error::NotFound("tile"));
+        }
         let path = resource.to_string();
         let bytes = self.bucket.get(&path).await?;
         bytes.map(Into::into).ok_or(Error::NotFound("tile"))
@@ -78,10 +87,19 @@ impl Log {
         Ok(Edge { tiles, bundle })
     }
 
-    /// Writes objects. They are durable when this answers.
+    /// Writes objects, none of which is ever written again with other bytes. They are durable when this answers.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when one is there with other bytes: the head is older than the log.
     pub(crate) async fn write(&self, objects: Vec<Object>) -> Result<()> {
         let writes = objects.into_iter().map(|Object { path, body }| async move {
-            self.bucket.put(&path, "application/octet-stream", body).await
+            if self.bucket.create(&path, "application/octet-stream", body.clone()).await? {
+                return Ok(());
+            }
+            // Somebody was here before: a sequencer that did the same work, or else one of another history.
+            let held =
+                self.required(Resource::from_str(&path).map_err(|error| altered(&path, error))?).await?;
+            if held == body { Ok(()) } else { Err(altered(&path, "it is there with other bytes")) }
         });
         stream::iter(writes).buffer_unordered(CONCURRENT).try_collect().await
     }
@@ -93,6 +111,7 @@ impl Log {
     pub(crate) async fn require_unaltered(&self, size: u64, entries: &[LoggedEntry]) -> Result<()> {
         let mut wanted: Vec<Tile> =
             entries.iter().filter_map(|entry| Tile::holding(0, entry.index, size)).collect();
+        wanted.sort_by_key(|tile| tile.index());
         wanted.dedup();
         let tiles = self.tiles(wanted).await?;
         for entry in entries {

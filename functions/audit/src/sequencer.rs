@@ -24,7 +24,7 @@ use store::{
     audit::{self, AuditEntry},
     ledger::{self, Head, Work},
 };
-use tlog::{Checkpoint, Hash, hash};
+use tlog::{Checkpoint, Hash, SigningKey, hash};
 
 use crate::{log::Log, signing::LogKey, take_in::take_in};
 
@@ -191,6 +191,7 @@ impl Sequencer {
     async fn log_entries(&self, head: &Stored<Head>, entries: Vec<AuditEntry>) -> Result<Round> {
         let count = entries.len();
         let key = self.key.get().await?;
+        require_own(head, &key)?;
         let longer = take_in(head, self.log.edge(head.size).await?, entries)?;
         self.log.write(longer.objects).await?;
         match self.store.file_entries(head, &longer.entries).await {
@@ -211,6 +212,25 @@ impl Sequencer {
             Some(_) => self.store.clear_inbox(&ids).await.map(|()| Round::Taken(count)),
             None => Ok(Round::Overtaken),
         }
+    }
+}
+
+/// Requires that what is extended is what this key has signed: whoever can write to the table and to the bucket, and has
+/// not the key, gets nothing signed that was not.
+fn require_own(head: &Head, key: &SigningKey) -> Result<()> {
+    if head.size == 0 {
+        return Ok(());
+    }
+    let fault = |cause: String| Error::internal("extend the log: its head was altered", cause);
+    let signed = Checkpoint::open(&head.checkpoint, key.name(), std::slice::from_ref(key.verifier()));
+    let Checkpoint { size, root, .. } = signed.map_err(|error| fault(error.to_string()))?.checkpoint;
+    if (size, root) == (head.size, head.root) {
+        Ok(())
+    } else {
+        Err(fault(format!(
+            "it says {} entries and {}, and signed are {size} and {root}",
+            head.size, head.root
+        )))
     }
 }
 

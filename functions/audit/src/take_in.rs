@@ -5,7 +5,7 @@ use store::{
     audit::AuditEntry,
     ledger::{Head, LoggedEntry},
 };
-use tlog::{Hash, Tiles, hash, tile, tree};
+use tlog::{Hash, Tile, Tiles, hash, tile, tree};
 
 /// An object of the log's bucket.
 #[derive(Debug)]
@@ -50,6 +50,7 @@ pub(crate) fn take_in(head: &Head, edge: Edge, entries: Vec<AuditEntry>) -> Resu
     if found != head.root {
         return Err(altered(head.size, format!("they give the root {found} and not {}", head.root)));
     }
+    require_bundle(head, &tiles, &bundle)?;
     let first_of_bundle = head.size - head.size % u64::from(tile::WIDTH);
     let (mut last, mut leaves, mut logged) = (head.last, Vec::new(), Vec::new());
     for (index, audit) in (head.size..).zip(entries) {
@@ -77,6 +78,18 @@ pub(crate) fn take_in(head: &Head, edge: Edge, entries: Vec<AuditEntry>) -> Resu
         objects.push(Object { path: added.path(), body });
     }
     Ok(Longer { objects, entries: logged, size, root, last })
+}
+
+/// Requires that the entries that are copied on are those of the tree, and that the last of them is the head's.
+fn require_bundle(head: &Head, tiles: &Tiles, bundle: &[Vec<u8>]) -> Result<()> {
+    let Some(last) = head.size.checked_sub(1).filter(|_| !bundle.is_empty()) else { return Ok(()) };
+    let hashes = Tile::holding(0, last, head.size).and_then(|tile| tiles.get(tile)).unwrap_or_default();
+    let found: Vec<Hash> = bundle.iter().map(|entry| hash::leaf(entry)).collect();
+    if found == hashes && found.last() == Some(&head.last) {
+        Ok(())
+    } else {
+        Err(altered(head.size, "its last entries are not those of its tree"))
+    }
 }
 
 fn altered(size: u64, cause: impl std::fmt::Display) -> Error {

@@ -210,7 +210,10 @@ impl Cloud {
 
     /// What the role lacks for a call; otherwise notes what it has used.
     fn denied(&self, role: &Role, service: Service, operation: &str, request: &Request) -> Option<Refusal> {
-        let needed = iam::needed(service, operation, request);
+        let mut needed = iam::needed(service, operation, request);
+        if service == Service::S3 {
+            needed.extend(self.inner.s3.permission_to_miss(request).map(|permission| vec![permission]));
+        }
         if needed.is_empty() {
             let unclear = format!("It cannot be told which permission {}:{operation} needs.", service.name());
             return Some(Refusal::Denied(unclear));

@@ -45,6 +45,15 @@ impl S3 {
         Ok(())
     }
 
+    /// What else a read of an object that is not there needs: only who may list the bucket is told so
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>, Permissions).
+    pub(crate) fn permission_to_miss(&self, request: &Request) -> Option<(String, String)> {
+        let target = Target::of(request);
+        let is_read = matches!(request.method().as_str(), "GET" | "HEAD") && !target.key.is_empty();
+        let is_missing = is_read && !object::exists(&self.db.lock(), &target).unwrap_or(true);
+        is_missing.then(|| ("s3:ListBucket".to_owned(), format!("arn:aws:s3:::{}", target.bucket)))
+    }
+
     pub(crate) fn call(&self, request: &Request) -> Reply {
         let target = Target::of(request);
         let answer = self.answer(&target, request);

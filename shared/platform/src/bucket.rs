@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_s3::{
     Client,
     config::timeout::TimeoutConfig,
-    error::{DisplayErrorContext, SdkError},
+    error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError},
     operation::get_object::GetObjectError,
     primitives::ByteStream,
 };
@@ -41,7 +41,7 @@ impl Bucket {
         Self { client: Client::from_conf(config), name }
     }
 
-    /// Reads an object; `None` when there is none.
+    /// Reads an object; `None` when there is none, which S3 tells only to who may list the bucket.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when S3 does not answer.
@@ -57,14 +57,17 @@ impl Bucket {
         body.map(|body| Some(body.into_bytes())).map_err(|error| Error::unavailable("read an object", error))
     }
 
-    /// Writes an object. It is durable when this answers.
+    /// Writes an object, unless there is one. It is durable when this answers; `false` when there was one.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when S3 does not answer.
-    pub async fn put(&self, key: &str, content_type: &str, body: Vec<u8>) -> Result<()> {
+    pub async fn create(&self, key: &str, content_type: &str, body: Vec<u8>) -> Result<bool> {
         let request = self.client.put_object().bucket(&self.name).key(key).content_type(content_type);
-        let answer = request.body(ByteStream::from(body)).send().await;
-        answer.map(|_| ()).map_err(|error| unavailable("write an object", error))
+        match request.if_none_match("*").body(ByteStream::from(body)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some("PreconditionFailed") => Ok(false),
+            Err(error) => Err(unavailable("write an object", error)),
+        }
     }
 }
 

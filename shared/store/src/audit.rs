@@ -5,7 +5,7 @@
 
 use kernel::id::{AuditId, Id as _, TenantId};
 use serde::{Deserialize, Serialize};
-use tlog::{Commitment, Entry, Party, Salt};
+use tlog::{Commitment, Entry, Hash, Party, Salt};
 
 use crate::{Actor, Entity, Key, Table, sealing::random};
 
@@ -14,6 +14,13 @@ pub const TABLE: Table = Table("AUDIT_TABLE");
 
 /// How many partitions the inbox has: DynamoDB writes a thousand items per second into each.
 pub const SHARDS: u8 = 4;
+
+/// How long a committed value may be, in bytes: a key of an index has 2 KB.
+const VALUE_MAX: usize = 1024;
+
+/// How long an entry may be, in bytes. A bundle could hold 64 KiB; a key of an index, and what is filed a hundred at a
+/// time, less.
+const LEAF_MAX: usize = 2048;
 
 /// The fields of an entry that are in the log as commitments only.
 pub mod field {
@@ -139,6 +146,14 @@ impl AuditEntry {
             let opens = |Opening { value, salt }: &Opening| commitment.verify(salt, field, value.as_bytes());
             opening.as_ref().is_none_or(opens)
         })
+    }
+
+    /// Whether the log can take it: it is short enough for a leaf and for the keys of an index, and rightly opened.
+    pub(crate) fn is_admissible(&self) -> bool {
+        let openings =
+            [&self.openings.actor, &self.openings.client, &self.openings.request_id, &self.openings.target];
+        let is_short = openings.into_iter().flatten().all(|opening| opening.value.len() <= VALUE_MAX);
+        is_short && self.entry.leaf(Hash::ZERO).len() <= LEAF_MAX && self.is_opened_rightly()
     }
 
     /// The partition of the inbox with this number.

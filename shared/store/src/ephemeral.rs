@@ -3,10 +3,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::{
-    operation::{delete_item::DeleteItemError, put_item::PutItemError},
-    types::ReturnConsumedCapacity,
-};
+use aws_sdk_dynamodb::{operation::delete_item::DeleteItemError, types::ReturnConsumedCapacity};
 use kernel::{Error, Result};
 
 use crate::{
@@ -80,9 +77,10 @@ impl Store {
                 Ok(Some(Stored { value: entity, rev }))
             }
             Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+                if error.as_service_error().is_some_and(|error| {
+                    // Who is in a transaction with it at this moment is faster as well.
+                    error.is_conditional_check_failed_exception() || error.is_transaction_conflict_exception()
+                }) =>
             {
                 Ok(None)
             }

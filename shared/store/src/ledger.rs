@@ -16,7 +16,7 @@ use tlog::Hash;
 
 use crate::{
     Entity, Index, Key, Query, Store, Stored, Table,
-    audit::{self, AuditEntry, SHARDS},
+    audit::{self, AuditEntry, Opening, SHARDS},
     change::{ATTEMPTS, backoff},
     entity::{self, number},
     failure::translate,
@@ -116,14 +116,14 @@ impl LoggedEntry {
         Query::index(BY_ACTION, Self::action_partition(tenant_id, action), "entry#")
     }
 
-    /// What a principal has done, in every tenant.
-    pub fn by_actor(id: &str) -> Query<Self> {
-        Query::index(BY_ACTOR, format!("actor#{id}"), "entry#")
+    /// What a principal has done in a tenant.
+    pub fn by_actor(tenant_id: TenantId, id: &str) -> Query<Self> {
+        Query::index(BY_ACTOR, format!("tenant#{tenant_id}#actor#{id}"), "entry#")
     }
 
-    /// What was done to a target, in every tenant.
-    pub fn by_target(id: &str) -> Query<Self> {
-        Query::index(BY_TARGET, format!("target#{id}"), "entry#")
+    /// What was done to a target in a tenant.
+    pub fn by_target(tenant_id: TenantId, id: &str) -> Query<Self> {
+        Query::index(BY_TARGET, format!("tenant#{tenant_id}#target#{id}"), "entry#")
     }
 
     /// The sort keys between which the entries of a span of time lie, both ends included.
@@ -146,8 +146,10 @@ impl Entity for LoggedEntry {
         let AuditEntry { entry, openings } = &self.audit;
         let sk = Self::sk(entry.id);
         let by = |index, pk| (index, Key::new(pk, sk.clone()));
-        let actor = openings.actor.as_ref().map(|actor| by(BY_ACTOR, format!("actor#{}", actor.value)));
-        let target = openings.target.as_ref().map(|target| by(BY_TARGET, format!("target#{}", target.value)));
+        let tenant = format!("tenant#{}", entry.tenant_id);
+        let actor = openings.actor.as_ref().map(|Opening { value, .. }| format!("{tenant}#actor#{value}"));
+        let target = openings.target.as_ref().map(|Opening { value, .. }| format!("{tenant}#target#{value}"));
+        let (actor, target) = (actor.map(|pk| by(BY_ACTOR, pk)), target.map(|pk| by(BY_TARGET, pk)));
         let action = by(BY_ACTION, Self::action_partition(entry.tenant_id, &entry.action));
         actor.into_iter().chain(target).chain([action]).collect()
     }
@@ -164,7 +166,8 @@ impl Store {
         self.put_if_unchanged(next, old).await
     }
 
-    /// Up to `limit` entries that wait in the inbox, oldest first. What is no entry is reported and left.
+    /// Up to `limit` entries that wait in the inbox, oldest first. What the log cannot take is reported and left: every
+    /// function may put something there.
     pub async fn inbox(&self, limit: u16) -> Result<Vec<AuditEntry>> {
         let shards = (0..SHARDS).map(|shard| async move {
             let query = Query::<AuditEntry>::table(AuditEntry::partition(shard), "audit#").consistent();
@@ -172,10 +175,16 @@ impl Store {
         });
         let mut waiting: Vec<AuditEntry> = Vec::new();
         for item in try_join_all(shards).await?.into_iter().flatten() {
-            let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
-            match entity::decode(item) {
-                Ok(entry) => waiting.push(entry.value),
-                Err(error) => tracing::error!(sk, %error, "an item of the inbox is no audit entry"),
+            let key = Key::of(&item);
+            let entry = entity::decode::<AuditEntry>(item).map(|entry| entry.value);
+            match entry {
+                Ok(entry) if key.as_ref() == Some(&entry.key()) && entry.is_admissible() => {
+                    waiting.push(entry);
+                }
+                Ok(_) => {
+                    tracing::error!(?key, "an item of the inbox is not what its key or its openings say");
+                }
+                Err(error) => tracing::error!(?key, %error, "an item of the inbox is no audit entry"),
             }
         }
         waiting.sort_by_key(|waiting| waiting.entry.id);

@@ -94,6 +94,10 @@ pub(crate) async fn get_entry(
     let found = app.edge.store().get::<LoggedEntry>(&LoggedEntry::key_of(tenant_id, id)).await?;
     let logged = found.ok_or(Error::NotFound("entry"))?.value;
     let head = app.log.head().await?;
+    if logged.index >= head.size {
+        // It is filed, and published in a moment.
+        return Err(Error::NotFound("entry").into());
+    }
     app.log.require_unaltered(head.size, std::slice::from_ref(&logged)).await?;
     let tiles = app.log.tiles(tree::tiles_for_inclusion(logged.index, head.size)).await?;
     let hashes = tree::inclusion_proof(logged.index, head.size, &tiles);

@@ -1,6 +1,7 @@
 //! A log, changes that go into it, and somebody who reads it.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
+use aws_sdk_dynamodb::types::AttributeValue;
 use kernel::{Error, Role, id::TenantId};
 use platform::{Boot, Function, function::ScheduleHandler};
 use store::Change;
@@ -89,6 +90,23 @@ impl Archive {
         let answer = self.s3.get_object().bucket(&self.bucket).key(path).send().await;
         let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}"));
         answer.body.collect().await.unwrap().to_vec()
+    }
+
+    /// Alters an attribute of the ledger, named as DynamoDB's expressions do.
+    pub(crate) async fn alter_item(&self, pk: &str, sk: &str, attribute: &str, other: AttributeValue) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let mut update = aws_sdk_dynamodb::Client::new(&self.lab.cloud().sdk_config())
+            .update_item()
+            .table_name(&self.lab.environment("audit")["LEDGER_TABLE"])
+            .key("pk", text(pk))
+            .key("sk", text(sk))
+            .expression_attribute_values(":other", other);
+        let mut path = Vec::new();
+        for (depth, part) in attribute.split('.').enumerate() {
+            update = update.expression_attribute_names(format!("#p{depth}"), part);
+            path.push(format!("#p{depth}"));
+        }
+        update.update_expression(format!("SET {} = :other", path.join("."))).send().await.unwrap();
     }
 
     pub(crate) async fn alter_object(&self, path: &str, alter: impl FnOnce(&mut Vec<u8>)) {

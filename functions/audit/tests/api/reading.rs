@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kernel::Role;
 use serde_json::Value;
+use testkit::{Effect, InjectedFault, Service};
 use tlog::{Hash, hash, proof};
 
 use crate::archive::{AUDIT, Archive};
@@ -154,5 +155,42 @@ async fn tiles_are_served_as_they_are_for_ever() {
         "tile/0/x001/x002/003.p/4",
     ] {
         archive.ask(&format!("/{none}")).await.problem(404);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_filed_and_not_published_is_not_in_the_list_yet() {
+    let archive = Archive::new().await;
+    archive.commit("note.create", 0..3).await;
+    archive.sequence().await.unwrap();
+    archive.lab.advance(Duration::from_secs(1));
+    archive.commit("note.update", 0..3).await;
+    // The head is put once to name what is taken in, and once more to publish it: that is cut off.
+    let cut = InjectedFault::on(Service::Dynamo, Effect::Reset).operation("PutItem").after(1);
+    archive.lab.cloud().inject(vec![cut]);
+    archive.sequence().await.unwrap_err();
+    archive.lab.cloud().inject(Vec::new());
+    for (query, found) in [("", 3), ("?sort=-created_at", 3), ("?action=note.update", 0)] {
+        let page = archive.ask(&format!("/entries{query}")).await.expect(200).json();
+        assert_eq!((actions(&page).len(), &page["next_cursor"]), (found, &Value::Null), "{query}");
+    }
+    archive.sequence().await.unwrap();
+    let page = archive.ask("/entries").await.expect(200).json();
+    assert_eq!(actions(&page).len(), 6);
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_for_is_said() {
+    let archive = Archive::new().await;
+    for query in [
+        "since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z".to_owned(),
+        format!("actor={}", "x".repeat(257)),
+        "target=%00".to_owned(),
+        "action=".to_owned(),
+        "since=yesterday".to_owned(),
+        "tenant_id=acme".to_owned(),
+        "colour=blue".to_owned(),
+    ] {
+        archive.ask(&format!("/entries?{query}")).await.problem(422);
     }
 }

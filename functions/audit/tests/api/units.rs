@@ -1,5 +1,6 @@
 //! What each route costs: `docs/request-units.md`.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use testkit::units::{Bill, counting};
 
 use crate::archive::{AUDIT, Archive};
@@ -28,7 +29,13 @@ async fn request_units_are_those_of_the_page() {
     ];
     let token = archive.issuer.token(kernel::Role::Operator, archive.tenant_id);
     let mut bill = Bill::of("audit");
-    for (path, _) in document["paths"].as_object().unwrap() {
+    let mut paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+    // The farther tiles last: they want another head.
+    paths.sort_by_key(|path| path.contains("{c}"));
+    for path in paths {
+        if path.contains("{c}") {
+            archive.alter_item("head", "head", "size", AttributeValue::N("999999999".to_owned())).await;
+        }
         let short = path.strip_prefix(AUDIT).unwrap();
         let place = places.iter().find(|(name, _)| *name == short).map_or(short, |(_, place)| place.as_str());
         let call = || archive.app.get(format!("{AUDIT}{place}")).bearer(&token);

@@ -209,6 +209,12 @@ fn etag(connection: &Connection, target: &Target) -> Result<Option<String>, Faul
     Ok(select.query_row([&target.bucket, &target.key], |row| row.get(0)).optional()?)
 }
 
+/// Whether there is such an object.
+pub(super) fn exists(connection: &Connection, target: &Target) -> Result<bool, Fault> {
+    let mut select = connection.prepare_cached("SELECT 1 FROM objects WHERE bucket = ?1 AND key = ?2")?;
+    Ok(select.exists([&target.bucket, &target.key])?)
+}
+
 fn load(connection: &Connection, bucket: &str, key: &str) -> Result<Option<Object>, Fault> {
     let mut select = connection.prepare_cached(
         "SELECT body, etag, headers, modified_ms FROM objects WHERE bucket = ?1 AND key = ?2",

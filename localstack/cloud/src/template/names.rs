@@ -92,8 +92,7 @@ pub fn arn_of(service: &str, value: &str) -> String {
     match service {
         "dynamodb" => table_arn(value),
         "sqs" => queue_arn(value.rsplit('/').next().unwrap_or_default()),
-        // Objects, not the bucket: nothing of ours lists or makes one.
-        "s3" => format!("arn:aws:s3:::{value}/*"),
+        "s3" => format!("arn:aws:s3:::{value}"),
         "ses" => identity_arn(value.rsplit('@').next().unwrap_or_default()),
         _ => value.to_owned(),
     }
