@@ -1,7 +1,5 @@
 //! The log as it is stored: its head in the table, its tiles in the bucket.
 
-use std::str::FromStr as _;
-
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use kernel::{Error, Result};
 use platform::bucket::Bucket;
@@ -75,9 +73,13 @@ impl Log {
 
     /// What an append to a log of this size needs of it.
     pub(crate) async fn edge(&self, size: u64) -> Result<Edge> {
-        let tiles = self.tiles(tree::tiles_for_root(size)).await?;
-        let last = size.checked_sub(1).and_then(|last| Bundle::holding(last, size));
-        let Some(last) = last.filter(|last| !last.is_full()) else {
+        let Some(last) = size.checked_sub(1) else { return Ok(Edge::default()) };
+        let mut wanted = tree::tiles_for_root(size);
+        wanted.extend(tree::tiles_for_inclusion(last, size));
+        wanted.sort();
+        wanted.dedup();
+        let tiles = self.tiles(wanted).await?;
+        let Some(last) = Bundle::holding(last, size).filter(|last| !last.is_full()) else {
             return Ok(Edge { tiles, bundle: Vec::new() });
         };
         let bytes = self.required(Resource::Bundle(last)).await?;
@@ -92,13 +94,13 @@ impl Log {
     /// # Errors
     /// [`Error::Internal`] when one is there with other bytes: the head is older than the log.
     pub(crate) async fn write(&self, objects: Vec<Object>) -> Result<()> {
-        let writes = objects.into_iter().map(|Object { path, body }| async move {
+        let writes = objects.into_iter().map(|Object { resource, body }| async move {
+            let path = resource.to_string();
             if self.bucket.create(&path, "application/octet-stream", body.clone()).await? {
                 return Ok(());
             }
             // Somebody was here before: a sequencer that did the same work, or else one of another history.
-            let held =
-                self.required(Resource::from_str(&path).map_err(|error| altered(&path, error))?).await?;
+            let held = self.required(resource).await?;
             if held == body { Ok(()) } else { Err(altered(&path, "it is there with other bytes")) }
         });
         stream::iter(writes).buffer_unordered(CONCURRENT).try_collect().await
@@ -111,15 +113,12 @@ impl Log {
     pub(crate) async fn require_unaltered(&self, size: u64, entries: &[LoggedEntry]) -> Result<()> {
         let mut wanted: Vec<Tile> =
             entries.iter().filter_map(|entry| Tile::holding(0, entry.index, size)).collect();
-        wanted.sort_by_key(|tile| tile.index());
+        wanted.sort();
         wanted.dedup();
         let tiles = self.tiles(wanted).await?;
         for entry in entries {
             let leaf = hash::leaf(&entry.audit.entry.leaf(entry.prev));
-            let tile = Tile::holding(0, entry.index, size);
-            let place = usize::try_from(entry.index % u64::from(tile::WIDTH)).unwrap_or(usize::MAX);
-            let held = tile.and_then(|tile| tiles.get(tile)).and_then(|hashes| hashes.get(place));
-            if held != Some(&leaf) || !entry.audit.is_opened_rightly() {
+            if tiles.leaf(entry.index) != Some(leaf) || !entry.audit.is_opened_rightly() {
                 let cause =
                     format!("entry {} ({}) is not what the log holds", entry.index, entry.audit.entry.id);
                 return Err(Error::internal("read the audit log: it was altered", cause));

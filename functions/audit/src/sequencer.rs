@@ -14,7 +14,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use aws_lambda_events::dynamodb::Event;
-use kernel::{Error, Result};
+use kernel::{Error, Result, id::AuditId};
 use platform::{
     Boot, BootError, Function, bucket::Bucket, config::Reader, edge::PublicUrl, function::failed_record,
     secrets::Secrets, telemetry::causes,
@@ -143,10 +143,11 @@ impl Sequencer {
 
     async fn round(&self) -> Result<Round> {
         let head = self.store.log_head().await?;
-        match head.as_ref().and_then(|head| head.work.as_ref()) {
-            Some(work) if work.is_logged => self.store.clear_inbox(&work.ids).await?,
-            Some(work) => return self.resume(head.as_ref(), &work.ids.clone()).await,
-            None => {}
+        if let Some((head, work)) = head.as_ref().and_then(|head| Some((head, head.work.as_ref()?))) {
+            if !work.is_logged {
+                return self.resume(head, &work.ids).await;
+            }
+            self.store.clear_inbox(&work.ids).await?;
         }
         let waiting = self.store.inbox(ENTRIES_MAX).await?;
         if waiting.is_empty() {
@@ -173,8 +174,7 @@ impl Sequencer {
     }
 
     /// Goes on where another sequencer stopped, or still is.
-    async fn resume(&self, head: Option<&Stored<Head>>, ids: &[kernel::id::AuditId]) -> Result<Round> {
-        let Some(head) = head else { return Ok(Round::Overtaken) };
+    async fn resume(&self, head: &Stored<Head>, ids: &[AuditId]) -> Result<Round> {
         match self.store.in_inbox(ids).await {
             Ok(entries) => self.log_entries(head, entries).await,
             // It is done: they were taken out meanwhile.
@@ -198,7 +198,7 @@ impl Sequencer {
             Err(Error::Conflict { rule: "head_moved", .. }) => return Ok(Round::Overtaken),
             filed => filed?,
         }
-        let ids = longer.entries.iter().map(|logged| logged.audit.entry.id).collect::<Vec<_>>();
+        let ids: Vec<AuditId> = longer.entries.iter().map(|logged| logged.audit.entry.id).collect();
         let checkpoint = Checkpoint::new(key.name(), longer.size, longer.root);
         let next = Head {
             size: longer.size,

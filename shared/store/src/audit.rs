@@ -13,7 +13,7 @@ use crate::{Actor, Entity, Key, Table, sealing::random};
 pub const TABLE: Table = Table("AUDIT_TABLE");
 
 /// How many partitions the inbox has: DynamoDB writes a thousand items per second into each.
-pub const SHARDS: u8 = 4;
+pub(crate) const SHARDS: u8 = 4;
 
 /// How long a committed value may be, in bytes: a key of an index has 2 KB.
 const VALUE_MAX: usize = 1024;
@@ -157,12 +157,12 @@ impl AuditEntry {
     }
 
     /// The partition of the inbox with this number.
-    pub fn partition(shard: u8) -> String {
+    pub(crate) fn partition(shard: u8) -> String {
         format!("inbox#{shard}")
     }
 
     /// The key of the entry with this id.
-    pub fn key_of(id: AuditId) -> Key {
+    pub(crate) fn key_of(id: AuditId) -> Key {
         // The last byte of a UUIDv7 is random.
         let [.., last] = id.uuid().into_bytes();
         Key::new(Self::partition(last % SHARDS), format!("audit#{id}"))

@@ -65,6 +65,12 @@ impl Tiles {
         self.0.get(&(tile.level(), tile.index()))?.get(..usize::from(tile.width()))
     }
 
+    /// The hash of a leaf.
+    pub fn leaf(&self, index: u64) -> Option<Hash> {
+        let (tile, place) = (index / u64::from(WIDTH), index % u64::from(WIDTH));
+        self.0.get(&(0, tile))?.get(usize::try_from(place).ok()?).copied()
+    }
+
     /// Adds leaves, by their hashes, to a tree of `size`. It needs the tiles of [`tiles_for_root`]; what was known of
     /// leaves behind `size` on its right edge is replaced. Afterwards every tile of
     /// [`tiles_added`](crate::tile::tiles_added)`(size, size + leaves.len())` is known. An error changes nothing.

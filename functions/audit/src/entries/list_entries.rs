@@ -71,7 +71,7 @@ pub(crate) async fn list_entries(
     let read = page.items.len();
     page.items.retain(|entry| entry.index < head.size);
     if page.items.len() < read && paging.sort != Some(Sort::CreatedDescending) {
-        // What is filed and not published yet is the end of the list for now; a cursor behind it would pass it over.
+        // The list ends before what is filed and not published; a cursor behind that would pass it over.
         page.next_cursor = None;
     }
     app.log.require_unaltered(head.size, &page.items).await?;

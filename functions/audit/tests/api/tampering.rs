@@ -41,6 +41,19 @@ async fn a_head_that_was_altered_is_not_signed_upon() {
     }
 }
 
+/// No entry is copied on from a full bundle, so nothing else tells what the next one is chained to.
+#[tokio::test]
+async fn the_last_hash_is_that_of_the_tree_behind_a_full_bundle_too() {
+    let archive = Archive::new().await;
+    archive.commit("note.create", 0..255).await;
+    archive.sequence().await.unwrap();
+    assert_eq!(archive.checkpoint().await.size, 256);
+    archive.alter_item("head", "head", "last", text(&"1".repeat(64))).await;
+    archive.commit("note.create", 255..256).await;
+    let error = archive.sequence().await.unwrap_err();
+    assert!(error.to_string().contains("extend the log"), "{error}");
+}
+
 #[tokio::test]
 async fn entries_that_are_copied_on_are_those_of_the_tree() {
     let archive = Archive::new().await;
