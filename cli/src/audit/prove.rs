@@ -5,11 +5,11 @@ use std::io::Write;
 use kernel::id::AuditId;
 use platform::config::Vars;
 use tlog::{
-    Bundle, Checkpoint, Hash, Leaf, Tile, Tiles, hash,
+    Bundle, Checkpoint, Hash, Leaf, Resource, Tile, Tiles, hash,
     path::CHECKPOINT,
     proof,
-    source::{ReadError, Source},
-    tile::{self, bundles_at},
+    source::Source,
+    tile::{self, Entries, bundles_at},
     tree,
 };
 
@@ -74,10 +74,14 @@ fn find(source: &dyn Source, wanted: &Wanted, size: u64) -> Result<(u64, String)
 
 /// The entries of a bundle with their places.
 fn entries(source: &dyn Source, bundle: Bundle) -> Result<Vec<(u64, String)>, Failure> {
-    let bytes = either(source, &bundle.path(), &bundle.full().path())?;
-    let tampered = |error| Failure::Tampered(format!("{}: {error}", bundle.path()));
-    let entries = tile::decode_bundle(&bytes, bundle.width()).map_err(tampered)?;
-    bundle.entries().zip(entries).map(|(index, entry)| Ok((index, text(entry.to_vec())?))).collect()
+    let (found, bytes) = source.resource(Resource::Bundle(bundle)).map_err(unreadable)?;
+    let tampered = |error| Failure::Tampered(format!("{found}: {error}"));
+    let entries = Entries::new(&bytes, bundle.width());
+    bundle
+        .entries()
+        .zip(entries)
+        .map(|(index, entry)| Ok((index, text(entry.map_err(tampered)?.to_vec())?)))
+        .collect()
 }
 
 fn proof_of(source: &dyn Source, index: u64, size: u64) -> Result<Vec<Hash>, Failure> {
@@ -89,18 +93,10 @@ fn proof_of(source: &dyn Source, index: u64, size: u64) -> Result<Vec<Hash>, Fai
 }
 
 fn hashes(source: &dyn Source, tile: Tile) -> Result<Vec<Hash>, Failure> {
-    let bytes = either(source, &tile.path(), &tile.full().path())?;
+    let (found, bytes) = source.resource(Resource::Tile(tile)).map_err(unreadable)?;
     let end = bytes.len().min(usize::from(tile.width()) * Hash::LENGTH);
-    let tampered = |error| Failure::Tampered(format!("{}: {error}", tile.path()));
+    let tampered = |error| Failure::Tampered(format!("{found}: {error}"));
     tile::decode_tile(&bytes[..end], tile.width()).map_err(tampered)
-}
-
-/// A partial tile or bundle may have been replaced by the full one that it became.
-fn either(source: &dyn Source, path: &str, full: &str) -> Result<Vec<u8>, Failure> {
-    match source.read(path) {
-        Err(ReadError::NotFound { .. }) if path != full => source.read(full).map_err(unreadable),
-        read => read.map_err(unreadable),
-    }
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, Failure> {

@@ -88,6 +88,16 @@ async fn an_entry_is_proven_by_its_place_or_its_id() {
         let leaf = hash::leaf(proven["leaf"].as_str().unwrap().as_bytes());
         proof::verify_inclusion(leaf, 280, SIZE, &hashes, root).unwrap();
     }
+    // A partial tile or bundle may have become a full one since.
+    let (grown, longer) = (log(), tempfile::tempdir().unwrap());
+    sample::write(longer.path(), 512, key()).unwrap();
+    for full in ["tile/0/001", "tile/entries/001"] {
+        fs::remove_dir_all(grown.path().join(format!("{full}.p"))).unwrap();
+        fs::copy(longer.path().join(full), grown.path().join(full)).unwrap();
+    }
+    let grown = grown.path().to_str().unwrap();
+    groundwork(&Lab::new(), &["audit", "prove", "280", grown]).await.1.unwrap();
+    verify(&[grown]).await.unwrap();
     for (none, said) in
         [(SIZE.to_string(), "from 0 on"), (sample::entry(SIZE).id.to_string(), "has no entry")]
     {

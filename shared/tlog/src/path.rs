@@ -30,6 +30,17 @@ impl Bundle {
     }
 }
 
+impl Resource {
+    /// The same with all its 256 hashes or entries.
+    #[must_use]
+    pub const fn full(self) -> Self {
+        match self {
+            Self::Tile(tile) => Self::Tile(tile.full()),
+            Self::Bundle(bundle) => Self::Bundle(bundle.full()),
+        }
+    }
+}
+
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (index, width) = match self {

@@ -5,10 +5,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::Resource;
+
 /// A log's resources, by their paths: `checkpoint`, and those of [tiles and bundles](crate::path).
 pub trait Source {
     /// The bytes at a path, like `tile/0/x001/234.p/5`.
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError>;
+
+    /// A tile or a bundle, and what it was found as: a partial one may have been replaced by the full one that it became,
+    /// whose first bytes are its (C2SP tlog-tiles, Partial Tiles).
+    fn resource(&self, resource: Resource) -> Result<(Resource, Vec<u8>), ReadError> {
+        let full = resource.full();
+        match self.read(&resource.to_string()) {
+            Err(ReadError::NotFound { path }) if full != resource => {
+                let found = self.read(&full.to_string()).map(|bytes| (full, bytes));
+                found.map_err(|error| match error {
+                    ReadError::NotFound { .. } => ReadError::NotFound { path },
+                    other @ ReadError::Other { .. } => other,
+                })
+            }
+            read => read.map(|bytes| (resource, bytes)),
+        }
+    }
 }
 
 /// A resource was not read.

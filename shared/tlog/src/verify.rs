@@ -259,21 +259,19 @@ struct Published {
 impl Published {
     /// Reads what a log of its size must have.
     fn read<S: Source + ?Sized>(source: &S, resource: Resource) -> Result<Self, Failure> {
-        let (full, first, is_full) = match resource {
-            Resource::Tile(tile) => (Resource::Tile(tile.full()), tile.leaves().start, tile.is_full()),
-            Resource::Bundle(bundle) => {
-                (Resource::Bundle(bundle.full()), bundle.entries().start, bundle.is_full())
+        let (found, bytes) = match source.resource(resource) {
+            Ok(found) => found,
+            Err(ReadError::Other { path, why }) => return Err(Failure::Unreadable { path, why }),
+            Err(ReadError::NotFound { .. }) => {
+                let first = match resource {
+                    Resource::Tile(tile) => tile.leaves().start,
+                    Resource::Bundle(bundle) => bundle.entries().start,
+                };
+                let what = format!("the log is truncated at entry {first}: {resource} is missing");
+                return Err(Failure::at(first, what));
             }
         };
-        for (wanted, exact) in [(resource, true), (full, is_full)] {
-            let path = wanted.to_string();
-            match source.read(&path) {
-                Ok(bytes) => return Ok(Self { resource, path, bytes, exact }),
-                Err(ReadError::NotFound { .. }) => {}
-                Err(ReadError::Other { path, why }) => return Err(Failure::Unreadable { path, why }),
-            }
-        }
-        Err(Failure::at(first, format!("the log is truncated at entry {first}: {resource} is missing")))
+        Ok(Self { resource, path: found.to_string(), bytes, exact: found == resource })
     }
 
     /// Holds a computed hash against the one in this tile; with the last one, nothing may follow.
