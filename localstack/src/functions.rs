@@ -23,9 +23,11 @@ pub struct Lambda {
 
 /// Every function, by binary.
 pub fn registry() -> BTreeMap<&'static str, Lambda> {
-    let functions: [(&str, Needs, Constructor); 10] = [
+    let functions: [(&str, Needs, Constructor); 12] = [
         ("access", access::NEEDS, |boot| access::function(boot).boxed()),
         ("audit", audit::NEEDS, |boot| audit::function(boot).boxed()),
+        ("audit-eraser", audit::ERASER_NEEDS, |boot| audit::eraser(boot).boxed()),
+        ("audit-exporter", audit::EXPORTER_NEEDS, |boot| audit::exporter(boot).boxed()),
         ("audit-sequencer", audit::SEQUENCER_NEEDS, |boot| audit::sequencer(boot).boxed()),
         ("audit-sweeper", audit::SWEEPER_NEEDS, |boot| audit::sweeper(boot).boxed()),
         ("identity", identity::NEEDS, |boot| identity::function(boot).boxed()),

@@ -36,7 +36,7 @@ fn tenant_of(allowed: &Allowed<AuditRead>, asked: Option<TenantId>) -> Result<Te
     "at": "2026-01-31T12:30:00.000Z",
     "tenant_id": "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e18",
     "actor": {"kind": "user", "id": "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e19"},
-    "client": "J3wXc0aQ9rTq1bYh",
+    "client": "192.0.2.7",
     "request_id": "7f9c2ba4e88f827d",
     "action": "member.remove",
     "target": {"kind": "member", "id": "01981f9a-2e4b-7c3d-9a51-3f6d2b8c0e20"},
@@ -53,7 +53,7 @@ pub(crate) struct EntryView {
     tenant_id: TenantId,
     /// Who did it.
     actor: PartyView,
-    /// A pseudonym of the client's address: the same for all that came from there.
+    /// The client's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<String>,
     /// The request it came with.

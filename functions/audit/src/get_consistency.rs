@@ -6,7 +6,7 @@ use axum::extract::State;
 use kernel::{Error, permission::AuditRead};
 use platform::{Allowed, Query, Result, View};
 use serde::Serialize;
-use tlog::{Hash, tree};
+use tlog::Hash;
 
 use crate::App;
 
@@ -69,8 +69,6 @@ pub(crate) async fn get_consistency(
         let detail = format!("the log has {} entries", head.size);
         return Err(Error::invalid("/old_size", detail).into());
     }
-    let tiles = app.log.tiles(tree::tiles_for_consistency(old_size, head.size)).await?;
-    let hashes = tree::consistency_proof(old_size, head.size, &tiles);
-    let hashes = hashes.map_err(|error| Error::internal("prove that the log has only grown", error))?;
+    let hashes = app.log.consistency(old_size, head.size).await?;
     Ok(View(ConsistencyProof { old_size, size: head.size, hashes, checkpoint: head.checkpoint.clone() }))
 }

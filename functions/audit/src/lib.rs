@@ -5,29 +5,43 @@
 //! - `audit-sequencer`, which the inbox's stream calls, takes entries into the log: it gives each its place, chains it to
 //!   the one before, extends the tree (RFC 9162), writes both as tiles (C2SP tlog-tiles), and only then signs the new head;
 //! - `audit-sweeper` does the same every minute, for what the stream did not tell;
+//! - `audit-exporter` copies what is new of it, once a day, to where nobody can alter it;
+//! - `audit-eraser` forgets what opens its commitments to a person who was erased;
 //! - `audit` answers with entries, tiles, proofs and the signed head.
 //!
 //! The format is [`tlog`]'s, and `docs/audit.md` has it byte by byte.
 
 mod app;
 mod entries;
+mod eraser;
+mod exporter;
 mod get_checkpoint;
 mod get_consistency;
 mod get_vkey;
+mod list_roots;
 mod log;
 mod sequencer;
 mod signing;
 mod take_in;
 mod tiles;
+mod witness;
 
 use platform::{Grant, Needs};
 use store::{Table, audit, ephemeral, ledger};
 
 pub use app::App;
+pub use eraser::eraser;
+pub use exporter::exporter;
 pub use sequencer::{sequencer, sweeper};
 
 /// The variable that names the bucket with the log's tiles.
 const LOG_BUCKET: &str = "AUDIT_BUCKET";
+
+/// The variable that names the bucket that the log is exported to.
+const EXPORT_BUCKET: &str = "AUDIT_EXPORT_BUCKET";
+
+/// The variable that lists the log's witnesses.
+const WITNESSES: &str = "AUDIT_WITNESSES";
 
 /// The variable that names the secret with the log's key.
 const KEY_SECRET: &str = "AUDIT_KEY_SECRET";
@@ -55,7 +69,10 @@ pub const SEQUENCER_NEEDS: Needs = Needs {
     settings: &["PUBLIC_URL"],
     grants: &[
         Grant::on(audit::TABLE.0, &["dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"]),
-        Grant::on(ledger::TABLE.0, &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:ConditionCheckItem"]),
+        Grant::on(
+            ledger::TABLE.0,
+            &["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:ConditionCheckItem"],
+        ),
         Grant::on(LOG_BUCKET, &["s3:GetObject", "s3:PutObject"]),
         Grant::on(KEY_SECRET, &["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]),
     ],
@@ -63,6 +80,27 @@ pub const SEQUENCER_NEEDS: Needs = Needs {
 
 /// What the sweeper needs: it does what the sequencer does.
 pub const SWEEPER_NEEDS: Needs = SEQUENCER_NEEDS;
+
+/// What the exporter needs.
+pub const EXPORTER_NEEDS: Needs = Needs {
+    settings: &[WITNESSES],
+    grants: &[
+        Grant::on(ledger::TABLE.0, &["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"]),
+        Grant::on(LOG_BUCKET, &["s3:GetObject"]),
+        Grant::on(EXPORT_BUCKET, &["s3:GetObject", "s3:PutObject"]),
+    ],
+};
+
+/// What the eraser needs.
+pub const ERASER_NEEDS: Needs = Needs {
+    settings: &[],
+    grants: &[
+        Grant::on(audit::TABLE.0, &["dynamodb:Query"]),
+        Grant::on(ledger::TABLE.0, &["dynamodb:Query", "dynamodb:PutItem"]),
+        Grant::on_index(ledger::TABLE.0, "gsi1", &["dynamodb:Query"]),
+        Grant::on_index(ledger::TABLE.0, "gsi3", &["dynamodb:Query"]),
+    ],
+};
 
 /// The tables the HTTP function uses.
 pub const TABLES: [Table; 3] = [ledger::TABLE, platform::api_key::TABLE, ephemeral::TABLE];
@@ -76,6 +114,7 @@ platform::endpoints! {
     get_checkpoint::get_checkpoint,
     get_consistency::get_consistency,
     get_vkey::get_vkey,
+    list_roots::list_roots,
     tiles::get_tile,
     tiles::get_tile_2,
     tiles::get_tile_3,

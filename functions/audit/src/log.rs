@@ -12,7 +12,7 @@ use tlog::{Bundle, Hash, Resource, Tile, Tiles, hash, tile, tree};
 use crate::take_in::{Edge, Object};
 
 /// How many objects are read or written at once.
-const CONCURRENT: usize = 16;
+pub(crate) const CONCURRENT: usize = 16;
 
 /// The log. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -71,6 +71,16 @@ impl Log {
         Ok(tiles)
     }
 
+    /// The proof that the log of one size continues that of another (RFC 9162 §2.1.4). Both are at most the head's.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when its tiles were altered.
+    pub(crate) async fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>> {
+        let tiles = self.tiles(tree::tiles_for_consistency(old, new)).await?;
+        tree::consistency_proof(old, new, &tiles)
+            .map_err(|error| Error::internal("prove that the log has only grown", error))
+    }
+
     /// What an append to a log of this size needs of it.
     pub(crate) async fn edge(&self, size: u64) -> Result<Edge> {
         let Some(last) = size.checked_sub(1) else { return Ok(Edge::default()) };
@@ -127,13 +137,17 @@ impl Log {
         Ok(())
     }
 
-    async fn required(&self, resource: Resource) -> Result<Vec<u8>> {
+    /// The bytes of what must be there.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it is not.
+    pub(crate) async fn required(&self, resource: Resource) -> Result<Vec<u8>> {
         let path = resource.to_string();
         let bytes = self.bucket.get(&path).await?;
         bytes.map(Into::into).ok_or_else(|| altered(&path, "it is not there"))
     }
 }
 
-fn altered(path: &str, cause: impl std::fmt::Display) -> Error {
+pub(crate) fn altered(path: &str, cause: impl std::fmt::Display) -> Error {
     Error::internal("read the audit log: it was altered", format!("{path}: {cause}"))
 }

@@ -143,22 +143,20 @@ impl Sequencer {
 
     async fn round(&self) -> Result<Round> {
         let head = self.store.log_head().await?;
-        if let Some((head, work)) = head.as_ref().and_then(|head| Some((head, head.work.as_ref()?))) {
+        if let Some((head, work)) = head.as_ref().and_then(|head| Some((head, head.work?))) {
+            let Some(ids) = self.store.batch(work).await? else { return Ok(Round::Overtaken) };
             if !work.is_logged {
-                return self.resume(head, &work.ids).await;
+                return self.resume(head, &ids).await;
             }
-            self.store.clear_inbox(&work.ids).await?;
+            self.store.clear_inbox(&ids).await?;
         }
-        let waiting = self.store.inbox(ENTRIES_MAX).await?;
+        let waiting = self.store.unlogged(self.store.inbox(ENTRIES_MAX).await?).await?;
         if waiting.is_empty() {
             return self.rest(head).await;
         }
         let ids = waiting.iter().map(|waiting| waiting.entry.id).collect();
-        let next = Head {
-            work: Some(Work { ids, is_logged: false }),
-            ..head.as_ref().map_or_else(empty, |head| head.value.clone())
-        };
-        match self.store.move_head(next, head.as_ref()).await? {
+        let next = head.as_ref().map_or_else(empty, |head| head.value.clone());
+        match self.store.take_entries(ids, next, head.as_ref()).await? {
             Some(head) => self.log_entries(&head, waiting).await,
             None => Ok(Round::Overtaken),
         }
@@ -206,7 +204,7 @@ impl Sequencer {
             last: longer.last,
             checkpoint: checkpoint.sign(&key).map_err(|error| Error::internal("sign a checkpoint", error))?,
             vkey: key.verifier().to_string(),
-            work: Some(Work { ids: ids.clone(), is_logged: true }),
+            work: Some(Work { first: head.size, is_logged: true }),
         };
         match self.store.move_head(next, Some(head)).await? {
             Some(_) => self.store.clear_inbox(&ids).await.map(|()| Round::Taken(count)),

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use kernel::{Error, Result, Role, id::TenantId, revocation::Subject};
-use platform::{api_key::ApiKey, ids, telemetry::causes};
-use store::{Actor, Change, Entity, Query, Store, Stored};
+use platform::{Edge, api_key::ApiKey, ids, telemetry::causes};
+use store::{Actor, Change, Entity, Query, Store, Stored, audit::Erased};
 
 use crate::{
     login_event::{KnownDevice, LoginEvent},
@@ -27,6 +27,8 @@ pub(crate) struct Erasure<'a> {
     store: &'a Store,
     actor: &'a Actor,
     user: &'a Stored<User>,
+    /// Of the e-mail address: what the audit log calls it by where nobody had an account with it yet.
+    pseudonym: String,
 }
 
 /// A tenant that the account belongs to.
@@ -73,8 +75,8 @@ fn last_owner(tenant: &Tenant) -> Error {
 }
 
 impl<'a> Erasure<'a> {
-    pub(crate) fn new(store: &'a Store, actor: &'a Actor, user: &'a Stored<User>) -> Self {
-        Self { store, actor, user }
+    pub(crate) fn new(edge: &'a Edge, actor: &'a Actor, user: &'a Stored<User>) -> Self {
+        Self { store: edge.store(), actor, user, pseudonym: edge.pseudonym(user.email.as_str()) }
     }
 
     /// Erases the account.
@@ -203,9 +205,11 @@ impl<'a> Erasure<'a> {
     async fn finish(&self) -> Result<()> {
         let now = self.actor.now;
         let (user_id, tenant_id) = (self.user.id, self.user.personal_tenant_id);
+        let erased = Erased { names: vec![user_id.to_string(), self.pseudonym.clone()], tenant_id, at: now };
         let change = user::store::erase(self.change("user.erase"), self.user)
             .discard::<Membership>(Membership::key_of(tenant_id, user_id))
-            .revoke(ids::new(now), Subject::User(user_id), now);
+            .revoke(ids::new(now), Subject::User(user_id), now)
+            .enqueue(Erased::QUEUE, &erased);
         self.store.commit(self.actor, change).await
     }
 

@@ -6,22 +6,18 @@
 
 use std::sync::Arc;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use futures_util::future::join_all;
 use kernel::{Error, Result};
 use platform::{
     Boot, BootError, Clock, Function, Grant, Needs,
     config::Reader,
     edge::{APP_KEYS_SECRET, PublicUrl, read_tables},
-    function::failed_messages,
+    function::each_message,
     kept::Kept,
     keyring::AppKeys,
     mail::{Mailer, Sender},
     secrets::Secrets,
-    telemetry::causes,
 };
 use store::{SealingKey, Store, Stored};
-use tracing::Instrument as _;
 
 use crate::{
     IDENTITY_TABLE,
@@ -47,7 +43,7 @@ pub async fn mailer(boot: Boot) -> Result<Function, BootError> {
     let desk = Arc::new(Desk::new(&boot).await?);
     Ok(Function::Sqs(Arc::new(move |event| {
         let desk = Arc::clone(&desk);
-        Box::pin(async move { desk.answer(event).await })
+        Box::pin(async move { each_message(&event, |body| desk.work(body)).await })
     })))
 }
 
@@ -81,37 +77,8 @@ impl Desk {
         })
     }
 
-    /// Works through a batch; answers the messages that should come again. What never succeeds ends as a dead letter.
-    async fn answer(&self, event: SqsEvent) -> SqsBatchResponse {
-        let failed = join_all(event.records.iter().map(|message| self.handle(message))).await;
-        failed_messages(failed.into_iter().flatten())
-    }
-
-    /// The message's id, when it should come again.
-    async fn handle(&self, message: &SqsMessage) -> Option<String> {
-        let message_id = message.message_id.clone().unwrap_or_default();
-        let request_id = message.message_attributes.get("request_id");
-        let request_id = request_id.and_then(|id| id.string_value.as_deref()).unwrap_or_default();
-        let span = tracing::info_span!("message", request_id, message_id);
-        async {
-            match self.work(message).await {
-                Ok(outcome) => {
-                    tracing::info!(outcome, "mail");
-                    None
-                }
-                Err(error) => {
-                    tracing::error!(error = causes(&error), "a mail was not sent");
-                    Some(message_id.clone())
-                }
-            }
-        }
-        .instrument(span)
-        .await
-    }
-
     /// Sends the mail of a job, if there still is somebody to send it to and a reason to; says what became of it.
-    async fn work(&self, message: &SqsMessage) -> Result<&'static str> {
-        let body = message.body.as_deref().unwrap_or_default();
+    async fn work(&self, body: &str) -> Result<&'static str> {
         let job: MailJob =
             serde_json::from_str(body).map_err(|error| Error::internal("read a mail job", error))?;
         let token: Option<Stored<MailToken>> =

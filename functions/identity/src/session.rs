@@ -5,9 +5,10 @@ pub(crate) mod store;
 use std::net::IpAddr;
 
 use kernel::{
-    Timestamp,
+    Principal, PrincipalKind, Role, Timestamp,
     claims::ACCESS_TOKEN_LIFETIME,
-    id::{SessionId, TenantId, UserId},
+    id::{Id as _, SessionId, TenantId, UserId},
+    principal::Scopes,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,18 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whoever has a refresh token of it: the person that the session is of, who may do nothing but what the token is for.
+    pub(crate) fn principal(&self) -> Principal {
+        Principal {
+            kind: PrincipalKind::User,
+            id: self.user_id.uuid(),
+            tenant_id: self.tenant_id,
+            role: Role::Viewer,
+            scopes: Scopes::Only(Vec::new()),
+            session_id: Some(self.id()),
+        }
+    }
+
     /// Its id.
     pub fn id(&self) -> SessionId {
         self.family.id

@@ -18,12 +18,16 @@ use platform::{Grant, Needs};
 /// The queue that mails are asked for in.
 const MAIL_QUEUE: &str = "MAIL_QUEUE_URL";
 
+/// The queue that tells the audit log who was erased.
+const ERASURE_QUEUE: &str = store::audit::Erased::QUEUE;
+
 /// What the relay needs. The permissions to read the stream follow from its trigger.
 pub const RELAY_NEEDS: Needs = Needs {
     settings: &[],
     grants: &[
         Grant::on(store::outbox::TABLE.0, &["dynamodb:DeleteItem"]),
         Grant::on(MAIL_QUEUE, &["sqs:SendMessage"]),
+        Grant::on(ERASURE_QUEUE, &["sqs:SendMessage"]),
     ],
 };
 
@@ -34,6 +38,7 @@ pub const SWEEPER_NEEDS: Needs = Needs {
         Grant::on(store::outbox::TABLE.0, &["dynamodb:DeleteItem"]),
         Grant::on_index(store::outbox::TABLE.0, "gsi1", &["dynamodb:Query"]),
         Grant::on(MAIL_QUEUE, &["sqs:SendMessage"]),
+        Grant::on(ERASURE_QUEUE, &["sqs:SendMessage"]),
     ],
 };
 

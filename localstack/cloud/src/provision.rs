@@ -146,7 +146,8 @@ pub(crate) fn rotations(secrets: &Secrets, functions: &[Function]) -> Result<(),
 
 pub(crate) fn buckets(s3: &S3, buckets: &[Bucket]) -> Result<(), CloudError> {
     for bucket in buckets {
-        s3.declare(&bucket.name).map_err(|e| failed(&bucket.logical_id, &e))?;
+        let locked = |()| bucket.locked_days.map_or(Ok(()), |days| s3.lock(&bucket.name, days));
+        s3.declare(&bucket.name).and_then(locked).map_err(|e| failed(&bucket.logical_id, &e))?;
     }
     Ok(())
 }

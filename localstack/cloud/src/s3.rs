@@ -1,7 +1,7 @@
 //! S3: buckets and objects, path-style and virtual-hosted.
 //!
 //! What a backend uses of S3: put, get (ranges, conditions), head, copy, delete, list, multipart uploads,
-//! checksums.
+//! checksums, Object Lock. There are no versions.
 
 mod bucket;
 mod checksum;
@@ -42,6 +42,12 @@ impl S3 {
         self.db
             .lock()
             .execute("INSERT OR IGNORE INTO buckets VALUES (?1, ?2)", params![name, self.clock.now_ms()])?;
+        Ok(())
+    }
+
+    /// Locks what is in a bucket for so many days after it was written.
+    pub(crate) fn lock(&self, name: &str, days: u32) -> Result<(), Fault> {
+        self.db.lock().execute("INSERT OR REPLACE INTO locks VALUES (?1, ?2)", params![name, days])?;
         Ok(())
     }
 

@@ -175,7 +175,7 @@ fn collect(scope: &Scope<'_>, globals: &Value) -> Result<Template> {
                 let secret = resources::secret(scope, place, &properties)?;
                 template.secrets.push(secret);
             }
-            "AWS::S3::Bucket" => template.buckets.push(resources::bucket(scope, place)?),
+            "AWS::S3::Bucket" => template.buckets.push(resources::bucket(scope, place, &properties)?),
             "AWS::Serverless::Function" => {
                 template.functions.push(functions::function(scope, place, resource, &properties, globals)?);
             }

@@ -41,6 +41,11 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// The day of this instant in UTC, `YYYY-MM-DD`.
+    pub fn date(self) -> String {
+        self.date_time().date().to_string()
+    }
+
     /// The HTTP date of this instant (RFC 9110 §5.6.7), as in `Last-Modified`.
     pub fn http_date(self) -> String {
         self.date_time().format(HTTP_DATE).unwrap_or_default()

@@ -8,22 +8,26 @@ use aws_lambda_events::{
     dynamodb::Event as StreamEvent,
     eventbridge::EventBridgeEvent,
     secretsmanager::SecretsManagerSecretRotationEvent as RotationEvent,
-    sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent},
+    sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage},
     streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse},
 };
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
 use aws_types::SdkConfig;
 use axum::Router;
 use bytes::Bytes;
-use futures_util::{Stream, future::BoxFuture};
+use futures_util::{
+    Stream,
+    future::{BoxFuture, join_all},
+};
 use lambda_http::{Adapter, StreamAdapter, request::LambdaRequest};
 use lambda_runtime::{Error, LambdaEvent, Service, StreamResponse, service_fn};
 use tower::ServiceBuilder;
+use tracing::Instrument as _;
 
 use crate::{
     Boot, BootError, Clock, argon2id,
     config::{ConfigError, Reader, Vars},
-    telemetry::{self, LogLevel},
+    telemetry::{self, LogLevel, causes},
 };
 
 /// Handles a batch of queue messages; answers those that failed.
@@ -91,6 +95,35 @@ fn prepare(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> 
         request.request_context.stage = None;
     }
     event
+}
+
+/// Works through a batch, its messages at once, each in a span with its request's id; answers those that should come
+/// again. `work` says what became of one. What never succeeds ends as a dead letter.
+pub async fn each_message<'a, F>(event: &'a SqsEvent, work: impl Fn(&'a str) -> F) -> SqsBatchResponse
+where
+    F: Future<Output = kernel::Result<&'static str>>,
+{
+    let handle = |message: &'a SqsMessage| {
+        let message_id = message.message_id.clone().unwrap_or_default();
+        let request_id = message.message_attributes.get("request_id");
+        let request_id = request_id.and_then(|id| id.string_value.as_deref()).unwrap_or_default();
+        let span = tracing::info_span!("message", request_id, message_id);
+        let work = work(message.body.as_deref().unwrap_or_default());
+        async move {
+            match work.await {
+                Ok(outcome) => {
+                    tracing::info!(outcome, "done");
+                    None
+                }
+                Err(error) => {
+                    tracing::error!(error = causes(&error), "it should come again");
+                    Some(message_id)
+                }
+            }
+        }
+        .instrument(span)
+    };
+    failed_messages(join_all(event.records.iter().map(handle)).await.into_iter().flatten())
 }
 
 /// The answer that makes SQS deliver these messages again.

@@ -112,7 +112,7 @@ impl RequestInfo {
         Actor {
             principal,
             request_id: self.request_id.to_string(),
-            client: self.client.to_string(),
+            client: self.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string()),
             now: self.now,
             claim: self.claim.clone(),
         }

@@ -1,4 +1,4 @@
-//! HTTP to servers that are not AWS's: OpenID providers and CAPTCHA services.
+//! HTTP to servers that are not AWS's: OpenID providers, CAPTCHA services and the audit log's witnesses.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -82,6 +82,18 @@ impl Outbound {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(header::CONTENT_LENGTH, body.len());
         self.send(what, request.body(SdkBody::from(body)).map_err(|error| Error::internal(what, error))?)
+            .await
+    }
+
+    /// Sends a text as it is.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn post_text(&self, what: &'static str, url: &str, text: String) -> Result<Reply> {
+        let request = Request::post(url)
+            .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
+            .header(header::CONTENT_LENGTH, text.len());
+        self.send(what, request.body(SdkBody::from(text)).map_err(|error| Error::internal(what, error))?)
             .await
     }
 

@@ -3,7 +3,10 @@
 //! They are put into the inbox, which every function may add to and none may read. The sequencer takes them out of it
 //! into the log ([`crate::ledger`]).
 
-use kernel::id::{AuditId, Id as _, TenantId};
+use kernel::{
+    PrincipalKind, Timestamp,
+    id::{AuditId, Id as _, TenantId},
+};
 use serde::{Deserialize, Serialize};
 use tlog::{Commitment, Entry, Hash, Party, Salt};
 
@@ -26,7 +29,7 @@ const LEAF_MAX: usize = 2048;
 pub mod field {
     /// Who did it.
     pub const ACTOR: &str = "actor";
-    /// A pseudonym of the client's address.
+    /// The client's address.
     pub const CLIENT: &str = "client";
     /// The request's id.
     pub const REQUEST_ID: &str = "request_id";
@@ -54,7 +57,7 @@ pub struct Openings {
     /// Who did it: the principal's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Opening>,
-    /// A pseudonym of the client's address, or `unknown`.
+    /// The client's address, or `unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<Opening>,
     /// The request's id, which the client may have chosen.
@@ -66,6 +69,26 @@ pub struct Openings {
     /// The salt of the two digests of the items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<Salt>,
+}
+
+/// A person who was erased, as entries may name them: what the log's eraser is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// The account's id, and pseudonyms of what it was called by.
+    pub names: Vec<String>,
+    /// Their own tenant, which went with them.
+    pub tenant_id: TenantId,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Erased {
+    /// The queue of the log's eraser.
+    pub const QUEUE: &'static str = "AUDIT_ERASURE_QUEUE_URL";
+
+    fn is(&self, opening: &Opening) -> bool {
+        self.names.contains(&opening.value)
+    }
 }
 
 /// What opens one commitment.
@@ -129,6 +152,27 @@ impl AuditEntry {
                 target: Some(target_opening),
                 items: Some(items),
             },
+        }
+    }
+
+    /// What is left of the openings when a person is forgotten: nothing of who they were, where they were and what they
+    /// had; what tells of somebody else stays. Of what was done in their own tenant nothing is left.
+    pub(crate) fn openings_without(&self, person: &Erased) -> Openings {
+        let Self { entry, openings } = self;
+        if entry.tenant_id == person.tenant_id {
+            return Openings::default();
+        }
+        let names = |opening: &Option<Opening>| opening.as_ref().is_some_and(|opening| person.is(opening));
+        let (is_actor, is_target) = (names(&openings.actor), names(&openings.target));
+        // Nobody else was there.
+        let was_alone = is_actor || is_target && entry.actor.kind == PrincipalKind::Anonymous.name();
+        let kept = |opening: &Option<Opening>, is_theirs: bool| opening.clone().filter(|_| !is_theirs);
+        Openings {
+            actor: kept(&openings.actor, is_actor),
+            client: kept(&openings.client, was_alone),
+            request_id: kept(&openings.request_id, was_alone),
+            target: kept(&openings.target, is_target),
+            items: openings.items.clone().filter(|_| !is_actor && !is_target),
         }
     }
 

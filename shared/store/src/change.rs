@@ -31,7 +31,7 @@ pub struct Actor {
     pub principal: Principal,
     /// The request's id.
     pub request_id: String,
-    /// A pseudonym of the client's address: a keyed hash, never the address.
+    /// The client's address, or `unknown`.
     pub client: String,
     /// When.
     pub now: Timestamp,

@@ -3,10 +3,12 @@
 //! Only the sequencer writes here. It describes nothing of the domain that a [`Change`](crate::Change) has not
 //! described, so it is written without one; every write is conditional on the head that it was decided on.
 
+use std::collections::HashSet;
+
 use aws_sdk_dynamodb::types::{
     ConditionCheck, DeleteRequest, Put, ReturnConsumedCapacity, TransactWriteItem, WriteRequest,
 };
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use kernel::{
     Error, Result, Timestamp,
     id::{AuditId, Id as _, TenantId, uuid_v7},
@@ -16,8 +18,8 @@ use tlog::Hash;
 
 use crate::{
     Entity, Index, Key, Query, Store, Stored, Table,
-    audit::{self, AuditEntry, Opening, SHARDS},
-    change::{ATTEMPTS, backoff},
+    audit::{self, AuditEntry, Erased, Opening, Openings, SHARDS},
+    change::{ATTEMPTS, backoff, changed_meanwhile},
     entity::{self, number},
     failure::translate,
 };
@@ -31,6 +33,10 @@ const BY_TARGET: Index = Index("gsi3");
 
 /// How many rows one transaction holds, beside its look at the head.
 const ROWS_PER_TRANSACTION: usize = 99;
+
+/// How many rows are read, and how many of them written at once, while a person is forgotten.
+const ROWS_PER_READ: i32 = 500;
+const CONCURRENT: usize = 16;
 
 /// How many items DynamoDB deletes in one batch.
 const DELETES_PER_BATCH: usize = 25;
@@ -51,17 +57,41 @@ pub struct Head {
     pub checkpoint: String,
     /// The verifier key of its signature (C2SP signed-note).
     pub vkey: String,
-    /// The entries that are being taken in, or cleared out of the inbox.
+    /// What is being taken in, or cleared out of the inbox.
     pub work: Option<Work>,
 }
 
-/// Entries on their way from the inbox into the log, in the order of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Entries on their way from the inbox into the log: those of the [`Batch`] that begins there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {
-    /// Which.
-    pub ids: Vec<AuditId>,
+    /// The place in the log of the first of them.
+    pub first: u64,
     /// Whether they are in the log, so that only the inbox still has to let go of them.
     pub is_logged: bool,
+}
+
+/// Which entries are on their way, in the order of the log. An item beside the head, which is read far more often.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The place in the log of the first of them.
+    pub first: u64,
+    /// Which.
+    pub ids: Vec<AuditId>,
+}
+
+impl Batch {
+    fn key() -> Key {
+        Key::new("head", "batch")
+    }
+}
+
+impl Entity for Batch {
+    const KIND: &'static str = "batch";
+    const TABLE: Table = TABLE;
+
+    fn key(&self) -> Key {
+        Self::key()
+    }
 }
 
 impl Head {
@@ -77,6 +107,37 @@ impl Entity for Head {
 
     fn key(&self) -> Key {
         Self::key()
+    }
+}
+
+/// A root of the log as it was exported on a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// The day in UTC, `YYYY-MM-DD`.
+    pub date: String,
+    /// How many entries the log had.
+    pub size: u64,
+    /// The root of its tree.
+    pub root: Hash,
+    /// The signed checkpoint, with the cosignatures of the witnesses.
+    pub checkpoint: String,
+    /// When it was exported.
+    pub exported_at: Timestamp,
+}
+
+impl Root {
+    /// Every exported root, oldest first.
+    pub fn every() -> Query<Self> {
+        Query::table("roots", "root#")
+    }
+}
+
+impl Entity for Root {
+    const KIND: &'static str = "root";
+    const TABLE: Table = TABLE;
+
+    fn key(&self) -> Key {
+        Key::new("roots", format!("root#{}", self.date))
     }
 }
 
@@ -106,6 +167,19 @@ impl LoggedEntry {
         format!("tenant#{tenant_id}#action#{action}")
     }
 
+    fn actor_partition(id: &str) -> String {
+        format!("actor#{id}")
+    }
+
+    fn target_partition(id: &str) -> String {
+        format!("target#{id}")
+    }
+
+    /// How the sort keys of a tenant's entries begin, where a partition holds those of several.
+    fn within(tenant_id: TenantId) -> String {
+        format!("tenant#{tenant_id}#")
+    }
+
     /// All entries of a tenant, oldest first.
     pub fn of_tenant(tenant_id: TenantId) -> Query<Self> {
         Query::table(format!("tenant#{tenant_id}"), "entry#")
@@ -118,19 +192,29 @@ impl LoggedEntry {
 
     /// What a principal has done in a tenant.
     pub fn by_actor(tenant_id: TenantId, id: &str) -> Query<Self> {
-        Query::index(BY_ACTOR, format!("tenant#{tenant_id}#actor#{id}"), "entry#")
+        Query::index(BY_ACTOR, Self::actor_partition(id), Self::within(tenant_id) + "entry#")
     }
 
     /// What was done to a target in a tenant.
     pub fn by_target(tenant_id: TenantId, id: &str) -> Query<Self> {
-        Query::index(BY_TARGET, format!("tenant#{tenant_id}#target#{id}"), "entry#")
+        Query::index(BY_TARGET, Self::target_partition(id), Self::within(tenant_id) + "entry#")
     }
 
-    /// The sort keys between which the entries of a span of time lie, both ends included.
+    /// What a principal has done anywhere.
+    pub fn by_actor_anywhere(id: &str) -> Query<Self> {
+        Query::index(BY_ACTOR, Self::actor_partition(id), "tenant#")
+    }
+
+    /// What was done to a target anywhere.
+    pub fn by_target_anywhere(id: &str) -> Query<Self> {
+        Query::index(BY_TARGET, Self::target_partition(id), "tenant#")
+    }
+
+    /// Where in a list the entries of a span of time lie, both ends included.
     pub fn span(since: Timestamp, until: Timestamp) -> (String, String) {
         let first = AuditId::from_uuid(uuid_v7(since, [0; 10]));
         let last = AuditId::from_uuid(uuid_v7(until, [0xff; 10]));
-        (Self::sk(first), Self::sk(last))
+        (first.to_string(), last.to_string())
     }
 }
 
@@ -145,12 +229,12 @@ impl Entity for LoggedEntry {
     fn index_keys(&self) -> Vec<(Index, Key)> {
         let AuditEntry { entry, openings } = &self.audit;
         let sk = Self::sk(entry.id);
-        let by = |index, pk| (index, Key::new(pk, sk.clone()));
-        let tenant = format!("tenant#{}", entry.tenant_id);
-        let actor = openings.actor.as_ref().map(|Opening { value, .. }| format!("{tenant}#actor#{value}"));
-        let target = openings.target.as_ref().map(|Opening { value, .. }| format!("{tenant}#target#{value}"));
-        let (actor, target) = (actor.map(|pk| by(BY_ACTOR, pk)), target.map(|pk| by(BY_TARGET, pk)));
-        let action = by(BY_ACTION, Self::action_partition(entry.tenant_id, &entry.action));
+        let id = |opening: &Option<Opening>| opening.as_ref().map(|opening| opening.value.clone());
+        let everywhere =
+            |index, pk: String| (index, Key::new(pk, Self::within(entry.tenant_id) + &Self::sk(entry.id)));
+        let actor = id(&openings.actor).map(|id| everywhere(BY_ACTOR, Self::actor_partition(&id)));
+        let target = id(&openings.target).map(|id| everywhere(BY_TARGET, Self::target_partition(&id)));
+        let action = (BY_ACTION, Key::new(Self::action_partition(entry.tenant_id, &entry.action), sk));
         actor.into_iter().chain(target).chain([action]).collect()
     }
 }
@@ -159,6 +243,51 @@ impl Store {
     /// The log's head; `None` before the first entry.
     pub async fn log_head(&self) -> Result<Option<Stored<Head>>> {
         self.get_consistent(&Head::key()).await
+    }
+
+    /// Which entries are on their way. `None` when they are not any more: the head has moved.
+    pub async fn batch(&self, work: Work) -> Result<Option<Vec<AuditId>>> {
+        let batch = self.get_consistent::<Batch>(&Batch::key()).await?;
+        Ok(batch.filter(|batch| batch.first == work.first).map(|batch| batch.value.ids))
+    }
+
+    /// Names the entries that are taken in next, if the head is still as it was read. `None` when another sequencer was
+    /// faster.
+    pub async fn take_entries(
+        &self,
+        ids: Vec<AuditId>,
+        next: Head,
+        old: Option<&Stored<Head>>,
+    ) -> Result<Option<Stored<Head>>> {
+        let rev = old.map_or(1, |old| old.rev + 1);
+        let first = next.size;
+        let head = Head { work: Some(Work { first, is_logged: false }), ..next };
+        let table = self.table(TABLE)?;
+        let put = Put::builder().table_name(table).set_item(Some(entity::encode(&head, rev)?));
+        let put = match old {
+            Some(old) => {
+                put.condition_expression("rev = :rev").expression_attribute_values(":rev", number(old.rev))
+            }
+            None => put.condition_expression("attribute_not_exists(pk)"),
+        };
+        let batch = entity::encode(&Batch { first, ids }, 1)?;
+        let batch = Put::builder().table_name(table).set_item(Some(batch));
+        let mut items = Vec::new();
+        for put in [put, batch] {
+            items.push(TransactWriteItem::builder().put(put.build().map_err(unbuilt)?).build());
+        }
+        Ok(self.settle(items).await?.is_none().then_some(Stored { value: head, rev }))
+    }
+
+    /// The root that was exported last.
+    pub async fn last_root(&self) -> Result<Option<Root>> {
+        let newest = self.first(&Root::every().newest_first().consistent(), 1).await?;
+        newest.into_iter().next().map(|item| entity::decode(item).map(|root| root.value)).transpose()
+    }
+
+    /// Notes an exported root, unless the day has one.
+    pub async fn note_root(&self, root: Root) -> Result<()> {
+        self.put_if_unchanged(root, None).await.map(|_| ())
     }
 
     /// Moves the head, if it is still as it was read. `None` when another sequencer was faster.
@@ -190,6 +319,23 @@ impl Store {
         waiting.sort_by_key(|waiting| waiting.entry.id);
         waiting.truncate(usize::from(limit));
         Ok(waiting)
+    }
+
+    /// Those of some entries that the log does not have yet. What it has and somebody has put back into the inbox is
+    /// reported and left there.
+    pub async fn unlogged(&self, waiting: Vec<AuditEntry>) -> Result<Vec<AuditEntry>> {
+        let keys: Vec<Key> =
+            waiting.iter().map(|audit| LoggedEntry::key_of(audit.entry.tenant_id, audit.entry.id)).collect();
+        let batches = keys.chunks(READS_PER_BATCH).map(|keys| self.fetch_many(TABLE, keys, true));
+        let found: HashSet<Key> = try_join_all(batches).await?.iter().flatten().filter_map(Key::of).collect();
+        let is_new = |(audit, key): (AuditEntry, &Key)| {
+            if found.contains(key) {
+                tracing::error!(id = %audit.entry.id, "an entry of the log was put into the inbox again");
+                return None;
+            }
+            Some(audit)
+        };
+        Ok(waiting.into_iter().zip(&keys).filter_map(is_new).collect())
     }
 
     /// The entries with these ids, which are in the inbox until they are in the log, in the same order.
@@ -227,23 +373,53 @@ impl Store {
 
     async fn file_some(&self, head: &Stored<Head>, entries: &[LoggedEntry]) -> Result<()> {
         let table = self.table(TABLE)?;
-        let built = |error| Error::internal("build a transaction", error);
         let check = ConditionCheck::builder()
             .table_name(table)
             .set_key(Some(Head::key().attributes()))
             .condition_expression("rev = :rev")
             .expression_attribute_values(":rev", number(head.rev))
             .build()
-            .map_err(built)?;
+            .map_err(unbuilt)?;
         let mut items = vec![TransactWriteItem::builder().condition_check(check).build()];
         for entry in entries {
             let put = Put::builder().table_name(table).set_item(Some(entity::encode(entry, 1)?));
-            items.push(TransactWriteItem::builder().put(put.build().map_err(built)?).build());
+            items.push(TransactWriteItem::builder().put(put.build().map_err(unbuilt)?).build());
         }
         match self.settle(items).await? {
             None => Ok(()),
             Some(_) => Err(head_moved()),
         }
+    }
+
+    /// Forgets, in the entries that a query finds, what opens the commitments to a person; answers in how many.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when somebody else changed one of them meanwhile.
+    pub async fn redact(&self, found: &Query<LoggedEntry>, person: &Erased) -> Result<usize> {
+        let (mut redacted, mut start) = (0, None);
+        loop {
+            let (items, last) = self.run(found, ROWS_PER_READ, start).await?;
+            let rows: Vec<Stored<LoggedEntry>> =
+                items.into_iter().map(entity::decode).collect::<Result<_>>()?;
+            let writes = rows.iter().filter_map(|row| {
+                let openings = row.audit.openings_without(person);
+                (openings != row.audit.openings).then(|| self.reopen(row, openings))
+            });
+            redacted += stream::iter(writes.collect::<Vec<_>>())
+                .buffer_unordered(CONCURRENT)
+                .try_fold(0, async |count, ()| Ok(count + 1))
+                .await?;
+            start = last;
+            if start.is_none() {
+                return Ok(redacted);
+            }
+        }
+    }
+
+    async fn reopen(&self, row: &Stored<LoggedEntry>, openings: Openings) -> Result<()> {
+        let audit = AuditEntry { openings, ..row.audit.clone() };
+        let next = LoggedEntry { audit, ..row.value.clone() };
+        self.put_if_unchanged(next, Some(row)).await?.map(|_| ()).ok_or_else(changed_meanwhile)
     }
 
     /// Takes entries out of the inbox that are in the log.
@@ -276,6 +452,10 @@ impl Store {
         }
         Err(Error::unavailable("clear the inbox", "the table kept leaving some"))
     }
+}
+
+fn unbuilt(error: aws_sdk_dynamodb::error::BuildError) -> Error {
+    Error::internal("build a transaction", error)
 }
 
 /// Another sequencer has moved the head.

@@ -66,10 +66,10 @@ impl<T: Entity> Query<T> {
         self
     }
 
-    /// Only what lies between two sort keys, both included. Replaces the prefix.
+    /// Only what lies between two ends of the sort key, behind its prefix; both included.
     #[must_use]
     pub fn between(mut self, (first, last): (String, String)) -> Self {
-        self.span = Some((first, last));
+        self.span = Some((format!("{}{first}", self.sk_prefix), format!("{}{last}", self.sk_prefix)));
         self
     }
 

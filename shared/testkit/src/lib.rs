@@ -7,6 +7,7 @@ pub mod faults;
 mod issuer;
 mod request;
 pub mod rows;
+pub mod server;
 pub mod units;
 mod witness;
 

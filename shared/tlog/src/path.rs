@@ -7,6 +7,17 @@ use crate::tile::{Bundle, Tile, WIDTH};
 /// The path of the signed checkpoint.
 pub const CHECKPOINT: &str = "checkpoint";
 
+/// The path of the log's verifier key.
+pub const VKEY: &str = "vkey";
+
+/// Where an export keeps the signed checkpoint of each day.
+pub const ROOTS: &str = "roots";
+
+/// The path of the checkpoint that was exported on a day, `YYYY-MM-DD`.
+pub fn root(date: &str) -> String {
+    format!("{ROOTS}/{date}")
+}
+
 /// What a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {

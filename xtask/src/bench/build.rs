@@ -14,9 +14,18 @@ use crate::{Result, workspace};
 /// Builds the release binaries of `packages`, and of nothing else: a build of the whole workspace would turn on
 /// the features its development tools ask for in the functions too.
 pub(super) fn release(packages: &[&str]) -> Result<()> {
+    build(&["--release", "--bins"], packages)
+}
+
+/// Builds a program that does not run on Lambda, for speed.
+pub(super) fn fast(package: &str, target: &[&str]) -> Result<()> {
+    build(&[&["--profile", "fast"], target].concat(), &[package])
+}
+
+fn build(options: &[&str], packages: &[&str]) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(workspace::root()).args(["build", "--release", "--bins"]);
+    command.current_dir(workspace::root()).arg("build").args(options);
     for package in packages {
         command.args(["--package", package]);
     }

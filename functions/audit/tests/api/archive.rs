@@ -1,5 +1,7 @@
 //! A log, changes that go into it, and somebody who reads it.
 
+use std::collections::BTreeMap;
+
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_sdk_dynamodb::types::AttributeValue;
 use kernel::{Error, Role, id::TenantId};
@@ -17,6 +19,7 @@ pub(crate) struct Archive {
     pub(crate) tenant_id: TenantId,
     s3: aws_sdk_s3::Client,
     bucket: String,
+    export: String,
 }
 
 impl Archive {
@@ -32,7 +35,8 @@ impl Archive {
         // No function's role lets it alter the log.
         let s3 = aws_sdk_s3::Client::new(&lab.cloud().sdk_config());
         let bucket = lab.environment("audit-sequencer")["AUDIT_BUCKET"].clone();
-        Self { lab, app, issuer, tenant_id, s3, bucket }
+        let export = lab.environment("audit-exporter")["AUDIT_EXPORT_BUCKET"].clone();
+        Self { lab, app, issuer, tenant_id, s3, bucket, export }
     }
 
     /// Commits changes in the tenant, one entry each.
@@ -90,6 +94,29 @@ impl Archive {
         let answer = self.s3.get_object().bucket(&self.bucket).key(path).send().await;
         let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}"));
         answer.body.collect().await.unwrap().to_vec()
+    }
+
+    /// Every object of the export.
+    pub(crate) async fn exported(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut objects = BTreeMap::new();
+        let mut pages = self.s3.list_objects_v2().bucket(&self.export).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for key in page.unwrap().contents().iter().filter_map(|object| object.key()) {
+                let answer = self.s3.get_object().bucket(&self.export).key(key).send().await.unwrap();
+                objects.insert(key.to_owned(), answer.body.collect().await.unwrap().to_vec());
+            }
+        }
+        objects
+    }
+
+    pub(crate) async fn try_replace_exported(&self, path: &str) -> Result<(), String> {
+        let put = self.s3.put_object().bucket(&self.export).key(path).body(vec![1].into());
+        put.send().await.map(|_| ()).map_err(|error| format!("{error:?}"))
+    }
+
+    pub(crate) async fn try_delete_exported(&self, path: &str) -> Result<(), String> {
+        let delete = self.s3.delete_object().bucket(&self.export).key(path);
+        delete.send().await.map(|_| ()).map_err(|error| format!("{error:?}"))
     }
 
     /// Alters an attribute of the ledger, named as DynamoDB's expressions do.

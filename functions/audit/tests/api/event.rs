@@ -5,7 +5,10 @@ use platform::Function;
 use serde_json::Value;
 use testkit::Lab;
 
-use crate::archive::{Archive, sweeper};
+use crate::{
+    archive::{Archive, sweeper},
+    erasing::eraser,
+};
 
 #[tokio::test]
 async fn an_api_gateway_event_is_answered_in_its_form() {
@@ -35,4 +38,26 @@ async fn a_tick_takes_in_what_waits() {
         serde_json::from_str(include_str!("../../../../events/audit-sweeper.json")).unwrap();
     sweeper(archive.lab.boot("audit-sweeper")).await(event).await.unwrap();
     assert_eq!(archive.history().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_day_s_tick_exports_the_log() {
+    let archive = Archive::new().await;
+    archive.sequence().await.unwrap();
+    let event: EventBridgeEvent =
+        serde_json::from_str(include_str!("../../../../events/audit-exporter.json")).unwrap();
+    let Ok(Function::Schedule(run)) = audit::exporter(archive.lab.boot("audit-exporter")).await else {
+        panic!("the exporter is behind a schedule")
+    };
+    run(event).await.unwrap();
+    assert!(archive.exported().await.contains_key("roots/2026-01-01"));
+}
+
+#[tokio::test]
+async fn a_message_erases_a_person() {
+    let archive = Archive::new().await;
+    archive.lab.advance(std::time::Duration::from_hours(1));
+    let event = serde_json::from_str(include_str!("../../../../events/audit-eraser.json")).unwrap();
+    archive.sequence().await.unwrap();
+    assert!(eraser(&archive.lab).await(event).await.batch_item_failures.is_empty());
 }

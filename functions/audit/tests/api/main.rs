@@ -8,7 +8,9 @@
 mod archive;
 mod crashes;
 mod document;
+mod erasing;
 mod event;
+mod exporting;
 mod needs;
 mod reading;
 mod tampering;

@@ -7,7 +7,11 @@ use platform::{Function, function::StreamHandler};
 use serde_json::json;
 use testkit::{Effect, InjectedFault, Lab, Service};
 
-use crate::archive::{AUDIT, Archive};
+use crate::{
+    archive::{AUDIT, Archive},
+    erasing::{erase, erased},
+    exporting::export,
+};
 
 async fn sequencer(lab: &Lab) -> StreamHandler {
     match audit::sequencer(lab.boot("audit-sequencer")).await {
@@ -52,6 +56,20 @@ async fn every_permission_of_the_sequencers_is_used() {
         assert_eq!(archive.history().await.len(), 5);
         assert_all_used(&archive.lab, binary);
     }
+}
+
+#[tokio::test]
+async fn every_permission_of_the_eraser_and_the_exporter_is_used() {
+    let archive = Archive::new().await;
+    archive.sequence().await.unwrap();
+    export(&archive).await.unwrap();
+    archive.lab.advance(std::time::Duration::from_hours(24));
+    archive.commit("note.create", 0..3).await;
+    archive.sequence().await.unwrap();
+    export(&archive).await.unwrap();
+    assert_eq!(erase(&archive, &erased(&archive, uuid::Uuid::nil(), archive.tenant_id)).await, 0);
+    assert_all_used(&archive.lab, "audit-exporter");
+    assert_all_used(&archive.lab, "audit-eraser");
 }
 
 #[tokio::test]

@@ -165,8 +165,8 @@ async fn what_is_filed_and_not_published_is_not_in_the_list_yet() {
     archive.sequence().await.unwrap();
     archive.lab.advance(Duration::from_secs(1));
     archive.commit("note.update", 0..3).await;
-    // The head is put once to name what is taken in, and once more to publish it: that is cut off.
-    let cut = InjectedFault::on(Service::Dynamo, Effect::Reset).operation("PutItem").after(1);
+    // The head is put to publish it: that is cut off.
+    let cut = InjectedFault::on(Service::Dynamo, Effect::Reset).operation("PutItem");
     archive.lab.cloud().inject(vec![cut]);
     archive.sequence().await.unwrap_err();
     archive.lab.cloud().inject(Vec::new());

@@ -3,7 +3,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use testkit::units::{Bill, counting};
 
-use crate::archive::{AUDIT, Archive};
+use crate::{
+    archive::{AUDIT, Archive},
+    exporting::export,
+};
 
 #[tokio::test]
 async fn request_units_are_those_of_the_page() {
@@ -11,6 +14,7 @@ async fn request_units_are_those_of_the_page() {
     let mut archive = Archive::new().await;
     archive.commit("note.create", 0..300).await;
     archive.sequence().await.unwrap();
+    export(&archive).await.unwrap();
     let lab = archive.lab.clone();
     archive.app = lab.http("audit", async |boot| audit::function(counting(boot)).await).await;
     let page = archive.ask("/entries?limit=1").await.expect(200).json();

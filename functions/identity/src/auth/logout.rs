@@ -45,7 +45,7 @@ pub(crate) async fn logout(
     if session.family.revoked_at.is_none() {
         let change = Change::new("session.end", "session", session.id());
         let change = session::store::end(change, &session, visitor.info.now);
-        app.edge.store().commit(&visitor.actor, change).await?;
+        app.edge.store().commit(&visitor.info.actor(session.principal()), change).await?;
     }
     Ok(tokens::without_cookies(NoContent.into_response()))
 }

@@ -82,7 +82,8 @@ async fn exchange(app: &App, visitor: &Visitor, presented: &RefreshToken) -> Res
     let keys = app.refresh_keys.knowing(Some(&session.family.hash_kid)).await?;
     match refresh::rotate(&session.family, presented, &keys, kid, now) {
         Decision::Rotate { .. } => {
-            let vouched_until = renewal::vouched_until(app, &visitor.actor, &session).await?;
+            let vouched_until =
+                renewal::vouched_until(app, &visitor.info.actor(session.principal()), &session).await?;
             // That may have taken seconds, which nobody's ten for a replay should lack.
             let now = app.edge.clock().now();
             let Decision::Rotate { successor, next } =
@@ -98,7 +99,7 @@ async fn exchange(app: &App, visitor: &Visitor, presented: &RefreshToken) -> Res
                 // handed another.
                 .require_or(&membership, lost_race())
                 .require_or(&user, lost_race());
-            store.commit(&visitor.actor, change).await?;
+            store.commit(&visitor.info.actor(session.principal()), change).await?;
             tokens::answer(app, &next, role, &successor).await
         }
         Decision::Replay { successor } => tokens::answer(app, &session, role, &successor).await,
@@ -153,7 +154,7 @@ async fn end_reused(
 ) -> Result<Error, Error> {
     let change = Change::new("session.end_reused", "session", session.id());
     let change = session::store::end(change, session, now);
-    match app.edge.store().commit(&visitor.actor, change).await {
+    match app.edge.store().commit(&visitor.info.actor(session.principal()), change).await {
         // Somebody else has ended or rotated it at this moment; either way this token is worth nothing.
         Ok(()) | Err(Error::Conflict { .. }) => Ok(over()),
         Err(error) => Err(error),

@@ -43,6 +43,6 @@ pub(crate) async fn delete_me(
 ) -> Result<Response> {
     let user = account(&app, &allowed).await?;
     confirm(&app, &allowed, &user, input.password).await?;
-    Erasure::new(app.edge.store(), &allowed.actor, &user).run().await?;
+    Erasure::new(&app.edge, &allowed.actor, &user).run().await?;
     Ok(tokens::without_cookies(NoContent.into_response()))
 }

@@ -5,12 +5,9 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_secretsmanager::Client;
 use platform::Boot;
 use serde_json::{Value, json};
-use testkit::{Answer, App, Lab};
+use testkit::{Answer, App, Lab, server};
 
-use crate::{
-    people::{PASSWORD, email, register},
-    server,
-};
+use crate::people::{PASSWORD, email, register};
 
 const SECRET: &str = "what-the-service-gave-us";
 
@@ -80,8 +77,9 @@ async fn without_a_service_nobody_is_asked() {
 async fn service(answer: Arc<Mutex<(u16, Value)>>, asked: Arc<Mutex<Vec<Value>>>) -> String {
     let (listener, url) = server::bind().await;
     server::serve(listener, move |request| {
-        asked.lock().unwrap().push(json!({"path": request.path, "form": request.form}));
-        answer.lock().unwrap().clone()
+        asked.lock().unwrap().push(json!({"path": request.path, "form": request.form()}));
+        let (status, document) = &*answer.lock().unwrap();
+        (*status, document.to_string())
     });
     format!("{url}/siteverify")
 }

@@ -39,7 +39,6 @@ mod races;
 mod reauthentication;
 mod rotation;
 mod rs256;
-mod server;
 mod sessions;
 mod tenants;
 mod token;

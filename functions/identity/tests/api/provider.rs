@@ -18,9 +18,7 @@ use ring::{
     signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair},
 };
 use serde_json::{Value, json};
-use testkit::{Answer, App, Call, Lab};
-
-use crate::server;
+use testkit::{Answer, App, Call, Lab, server};
 
 const CLIENT: &str = "groundwork";
 const SECRET: &str = "s3cret:with&odd=characters";
@@ -156,7 +154,8 @@ impl Provider {
         provider.hide(&mut provider.state(), "our secret", SECRET);
         let answering = provider.clone();
         server::serve(listener, move |asked| {
-            answering.answer(&asked.path, &asked.authorization, &asked.form)
+            let (status, document) = answering.answer(&asked.path, &asked.authorization, &asked.form());
+            (status, document.to_string())
         });
         let secrets = Client::new(&lab.cloud().sdk_config());
         let id = &lab.environment("identity")["OIDC_CLIENTS_SECRET"];

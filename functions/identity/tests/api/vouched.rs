@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{Answer, App, Lab, rows::rows};
+use testkit::{Answer, App, Lab, rows::rows, server::SILENCE};
 
 use crate::{
     cast::{operator, text},
     mailbox::Post,
     people::{PASSWORD, email, person},
     provider::{Begun, Provider},
-    server::SILENCE,
 };
 
 const QUARTER: Duration = Duration::from_mins(15);

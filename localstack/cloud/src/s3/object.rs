@@ -80,7 +80,7 @@ impl S3 {
 
     pub(super) fn delete(&self, target: &Target) -> Answer {
         self.with_bucket(target, |connection| {
-            remove(connection, &target.bucket, &target.key)?;
+            remove(connection, &target.bucket, &target.key, self.clock.now_ms())?;
             Ok(empty(StatusCode::NO_CONTENT))
         })
     }
@@ -94,7 +94,7 @@ impl S3 {
             let mut document = Document::new();
             document.root("DeleteResult");
             for key in texts(&body, "Key") {
-                remove(&transaction, &target.bucket, &key)?;
+                remove(&transaction, &target.bucket, &key, self.clock.now_ms())?;
                 if !quiet {
                     document.open("Deleted").leaf("Key", &key).close("Deleted");
                 }
@@ -232,6 +232,7 @@ fn load(connection: &Connection, bucket: &str, key: &str) -> Result<Option<Objec
 }
 
 pub(super) fn save(connection: &Connection, target: &Target, object: &Object) -> Result<(), Fault> {
+    require_unlocked(connection, &target.bucket, &target.key, object.modified_ms)?;
     let headers = serde_json::to_string(&object.headers).unwrap_or_default();
     connection
         .prepare_cached("INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
@@ -239,7 +240,21 @@ pub(super) fn save(connection: &Connection, target: &Target, object: &Object) ->
     Ok(())
 }
 
-fn remove(connection: &Connection, bucket: &str, key: &str) -> Result<(), Fault> {
+/// Object Lock, as it is without versions: what is locked is neither overwritten nor deleted.
+fn require_unlocked(connection: &Connection, bucket: &str, key: &str, now_ms: i64) -> Result<(), Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT 1 FROM objects JOIN locks USING (bucket)
+         WHERE bucket = ?1 AND key = ?2 AND modified_ms + days * 86400000 > ?3",
+    )?;
+    if select.exists(params![bucket, key, now_ms])? {
+        let locked = "Access Denied because object protected by object lock.";
+        return Err(Fault::client("AccessDenied", locked).status(403));
+    }
+    Ok(())
+}
+
+fn remove(connection: &Connection, bucket: &str, key: &str, now_ms: i64) -> Result<(), Fault> {
+    require_unlocked(connection, bucket, key, now_ms)?;
     connection.execute("DELETE FROM objects WHERE bucket = ?1 AND key = ?2", [bucket, key])?;
     Ok(())
 }

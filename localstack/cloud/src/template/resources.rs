@@ -96,6 +96,8 @@ pub struct Bucket {
     pub logical_id: String,
     /// The physical name.
     pub name: String,
+    /// For how many days nobody can overwrite or delete an object in it (Object Lock).
+    pub locked_days: Option<u32>,
 }
 
 pub(super) fn table(scope: &Scope<'_>, place: Declared<'_>, properties: &Value) -> Result<Table> {
@@ -200,7 +202,9 @@ fn generate(at: &At<'_>) -> Result<Generate> {
     })
 }
 
-pub(super) fn bucket(scope: &Scope<'_>, place: Declared<'_>) -> Result<Bucket> {
+pub(super) fn bucket(scope: &Scope<'_>, place: Declared<'_>, properties: &Value) -> Result<Bucket> {
     let name = names::bucket_name(&physical(scope, place, "BucketName")?);
-    Ok(Bucket { logical_id: place.id.to_owned(), name })
+    let at = At::new(format!("Resources.{}.Properties", place.id), properties);
+    let lock = at.get("ObjectLockConfiguration").get("Rule").get("DefaultRetention");
+    Ok(Bucket { logical_id: place.id.to_owned(), name, locked_days: lock.get("Days").number()? })
 }
