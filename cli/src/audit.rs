@@ -1,32 +1,66 @@
 //! The audit log, held against itself: by whoever has a copy of it, or may read it.
 
+mod export;
+mod place;
 mod prove;
 mod remote;
 mod tamper_demo;
 mod verify;
 
-use std::{fs, path::Path};
+use std::{fmt::Display, fs, io::Write};
 
-use platform::config::Vars;
+use platform::{
+    Boot,
+    config::{ConfigError, Vars},
+};
 use tlog::{
     Checkpoint, VerifierKey,
-    source::{Folder, ReadError, Source},
+    path::VKEY,
+    source::{ReadError, Source},
 };
 
 use crate::Failure;
-use remote::Remote;
+use place::Place;
 
-pub(crate) use prove::prove;
-pub(crate) use tamper_demo::tamper_demo;
-pub(crate) use verify::verify;
-
-/// The file, or the path under a URL, with the log's verifier key.
-const VKEY: &str = "vkey";
+/// Carries out a command; `boot` is asked only for a bucket.
+///
+/// # Errors
+/// [`Failure`].
+pub(crate) fn run(
+    command: &[&str],
+    boot: impl FnOnce() -> Result<Boot, ConfigError>,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    match command {
+        ["verify", place, options @ ..] => {
+            let asked = Asked::read(place, options)?;
+            verify::verify(&asked, &asked.open(boot)?, out)
+        }
+        ["prove", entry, place, options @ ..] => {
+            let asked = Asked::read(place, options)?;
+            prove::prove(entry, &asked, &asked.open(boot)?, out)
+        }
+        ["export", place, folder, options @ ..] => {
+            let asked = Asked::read(place, options)?;
+            export::export(&asked, &asked.open(boot)?, folder, out)
+        }
+        ["tamper-demo"] => tamper_demo::tamper_demo(None, boot, out),
+        ["tamper-demo", place] => tamper_demo::tamper_demo(Some(place), boot, out),
+        ["verify"] => Err(Failure::Usage("audit verify wants a folder, a URL or a bucket".into())),
+        ["prove", ..] => {
+            Err(Failure::Usage("audit prove wants an entry, and a folder, a URL or a bucket".into()))
+        }
+        ["export", ..] => Err(Failure::Usage(
+            "audit export wants a folder, a URL or a bucket, and a folder to write".into(),
+        )),
+        other => Err(Failure::Usage(format!("`audit {}` is no command", other.join(" ")))),
+    }
+}
 
 /// Where a log is, and what it is held against.
 #[derive(Debug, Default)]
-pub(crate) struct Asked<'a> {
-    /// A folder or a URL.
+struct Asked<'a> {
+    /// A folder, a URL or a bucket.
     place: &'a str,
     /// `--key`: the log's verifier key, as whoever asks has written it down.
     key: Option<&'a str>,
@@ -39,7 +73,7 @@ impl<'a> Asked<'a> {
     ///
     /// # Errors
     /// [`Failure::Usage`].
-    pub(crate) fn read(place: &'a str, mut options: &[&'a str]) -> Result<Self, Failure> {
+    fn read(place: &'a str, mut options: &[&'a str]) -> Result<Self, Failure> {
         let mut asked = Self { place, ..Self::default() };
         while let [name, rest @ ..] = options {
             let [value, rest @ ..] = rest else {
@@ -55,18 +89,16 @@ impl<'a> Asked<'a> {
         Ok(asked)
     }
 
-    fn source(&self, vars: &Vars) -> Result<Box<dyn Source>, Failure> {
-        if self.place.starts_with("http://") || self.place.starts_with("https://") {
-            return Ok(Box::new(Remote::new(self.place, vars)?));
-        }
-        if !Path::new(self.place).is_dir() {
-            return Err(Failure::Unreadable(format!("{} is neither a folder nor a URL", self.place)));
-        }
-        Ok(Box::new(Folder::new(self.place)))
+    /// Opens the log.
+    ///
+    /// # Errors
+    /// As [`Place::open`].
+    fn open(&self, boot: impl FnOnce() -> Result<Boot, ConfigError>) -> Result<Place, Failure> {
+        Place::open(self.place, &Vars::from_process(), boot)
     }
 
     /// The key that was written down, or the one that comes with the log.
-    fn key(&self, source: &dyn Source) -> Result<VerifierKey, Failure> {
+    fn key(&self, source: &Place) -> Result<VerifierKey, Failure> {
         let text = match self.key {
             Some(key) => key.to_owned(),
             None => String::from_utf8(source.read(VKEY).map_err(unreadable)?)
@@ -75,17 +107,24 @@ impl<'a> Asked<'a> {
         text.trim().parse().map_err(|error| Failure::Unreadable(format!("the verifier key: {error}")))
     }
 
-    /// The checkpoints from earlier, each signed by the log.
-    fn earlier(&self, key: &VerifierKey) -> Result<Vec<Checkpoint>, Failure> {
-        let read = |path: &&str| {
-            let note =
-                fs::read_to_string(path).map_err(|error| Failure::Unreadable(format!("{path}: {error}")))?;
-            let signed = Checkpoint::open(&note, key.name(), std::slice::from_ref(key));
-            signed
-                .map(|signed| signed.checkpoint)
-                .map_err(|error| Failure::Unreadable(format!("{path}: {error}")))
+    /// The checkpoints from earlier, each signed by the log: those that were kept, and those that an export has.
+    fn earlier(&self, place: &Place, key: &VerifierKey) -> Result<Vec<Checkpoint>, Failure> {
+        let open = |note: &[u8]| {
+            let signed =
+                Checkpoint::open(&String::from_utf8_lossy(note), key.name(), std::slice::from_ref(key));
+            signed.map(|signed| signed.checkpoint)
         };
-        self.against.iter().map(read).collect()
+        let mut earlier = Vec::new();
+        for path in &self.against {
+            let unreadable = |error: &dyn Display| Failure::Unreadable(format!("{path}: {error}"));
+            let note = fs::read(path).map_err(|error| unreadable(&error))?;
+            earlier.push(open(&note).map_err(|error| unreadable(&error))?);
+        }
+        for root in place.roots() {
+            let (path, note) = root.map_err(unreadable)?;
+            earlier.push(open(&note).map_err(|error| Failure::Tampered(format!("{path}: {error}")))?);
+        }
+        Ok(earlier)
     }
 }
 

@@ -10,12 +10,8 @@ mod operator;
 
 use std::io::Write;
 
-use audit::Asked;
 use keys::Command;
-use platform::{
-    Boot, BootError,
-    config::{ConfigError, Vars},
-};
+use platform::{Boot, BootError, config::ConfigError};
 
 /// What `groundwork help` prints.
 pub const HELP: &str = "\
@@ -36,15 +32,18 @@ groundwork: what operators do to a deployed stack
                                      its signature; and that it continues an earlier checkpoint
   groundwork audit prove ENTRY PLACE [--key VKEY]
                                      proves that the log has an entry, by its id or its place
-  groundwork audit tamper-demo [FOLDER]
+  groundwork audit export PLACE FOLDER [--key VKEY]
+                                     copies a log, or what of it is not in the folder yet
+  groundwork audit tamper-demo [PLACE]
                                      alters copies of a log, or of one made for it, in every way
                                      there is, and shows how each is noticed
   groundwork help                    prints this
 
-PLACE is a folder with a copy of the log, or the URL of one, like http://127.0.0.1:8080/api/v1/audit. A URL is read with
-an operator's GROUNDWORK_TOKEN or GROUNDWORK_API_KEY; the local cloud's with its own operator. VKEY is the log's verifier
-key: without it, the one that lies beside the log is believed. They end with 0 when the log is intact, 1 when it was
-tampered with and 2 when it cannot be read.
+PLACE is a folder with a copy of the log; the URL of one, like http://127.0.0.1:8080/api/v1/audit; or the bucket that it
+is exported to, s3://BUCKET. A URL is read with an operator's GROUNDWORK_TOKEN or GROUNDWORK_API_KEY, the local cloud's
+with its own operator; a bucket with the AWS_ variables below. VKEY is the log's verifier key: without it, the one that
+lies beside the log is believed. They end with 0 when the log is intact, 1 when it was tampered with, 2 when it cannot
+be read and 73 when the copy cannot be written.
 
 The others read the variables of the identity function (IDENTITY_TABLE, APP_KEYS_SECRET and so on, as
 `aws lambda get-function-configuration` shows them; `admin secret` those of access), AWS_REGION, AWS_ACCESS_KEY_ID,
@@ -69,6 +68,9 @@ pub enum Failure {
     /// A log cannot be read.
     #[error("{0}")]
     Unreadable(String),
+    /// A copy cannot be written.
+    #[error("{0}")]
+    Unwritable(String),
     /// A variable is wrong, or AWS does not answer.
     #[error("{}", with_cause(.0))]
     Boot(#[from] BootError),
@@ -84,6 +86,7 @@ impl Failure {
             Self::Usage(_) => 64,
             Self::Refused(_) | Self::Tampered(_) => 1,
             Self::Unreadable(_) => 2,
+            Self::Unwritable(_) => 73,
             Self::Boot(error) => error.exit_code(),
             Self::Output(_) => 74,
         }
@@ -125,20 +128,7 @@ pub async fn run(
         ["keys", "revoke"] => Err(Failure::Usage("keys revoke wants a key's id".into())),
         ["keys", "import", path] => keys::run(Command::Import(path), boot()?, out).await,
         ["keys", "import"] => Err(Failure::Usage("keys import wants a file".into())),
-        ["audit", "verify", place, options @ ..] => {
-            let asked = Asked::read(place, options)?;
-            audit::verify(&asked, &Vars::from_process(), out)
-        }
-        ["audit", "verify"] => Err(Failure::Usage("audit verify wants a folder or a URL".into())),
-        ["audit", "prove", entry, place, options @ ..] => {
-            let asked = Asked::read(place, options)?;
-            audit::prove(entry, &asked, &Vars::from_process(), out)
-        }
-        ["audit", "tamper-demo"] => audit::tamper_demo(None, out),
-        ["audit", "tamper-demo", place] => audit::tamper_demo(Some(place), out),
-        ["audit", "prove", ..] => {
-            Err(Failure::Usage("audit prove wants an entry, and a folder or a URL".into()))
-        }
+        ["audit", command @ ..] => audit::run(command, boot, out),
         ["help" | "--help" | "-h"] => Ok(out.write_all(HELP.as_bytes())?),
         [] => Err(Failure::Usage("there is no command".into())),
         other => Err(Failure::Usage(format!("`{}` is no command", other.join(" ")))),

@@ -11,6 +11,11 @@ cargo xtask sync [--check]
     Writes openapi/openapi.json and the routes in template.yaml from the functions' own documents.
     --check only compares.
 
+cargo xtask bench audit [--check] [--long]
+    The audit log: a minute of changes at more than a thousand a second and how soon each is in a checkpoint; two
+    sequencers that are killed all the time; alterations at drawn places; a million entries verified.
+    --long kills for ten minutes and alters a million times.
+
 cargo xtask bench coldstart [--check] [--python] [--runs N] [FUNCTION...]
     Release bootstraps against a Lambda Runtime API on loopback, beside a bare lambda_http hello:
     spawn to first `next`, spawn to first response, peak memory, zip size.
@@ -41,6 +46,7 @@ fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["sync"] => sync::write(),
         ["sync", "--check"] => sync::check(),
+        ["bench", "audit", options @ ..] => bench::audit(&bench::Options::parse(options)?),
         ["bench", "coldstart", options @ ..] => bench::coldstart(&bench::Options::parse(options)?),
         ["bench", "gateway", options @ ..] => bench::gateway(&bench::Options::parse(options)?),
         ["bench", "verify", options @ ..] => bench::verify(&bench::Options::parse(options)?),

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use kernel::id::AuditId;
-use platform::config::Vars;
 use tlog::{
     Bundle, Checkpoint, Hash, Leaf, Resource, Tile, Tiles, hash,
     path::CHECKPOINT,
@@ -13,7 +12,7 @@ use tlog::{
     tree,
 };
 
-use super::{Asked, unreadable};
+use super::{Asked, place::Place, unreadable};
 use crate::Failure;
 
 /// Which entry.
@@ -28,7 +27,7 @@ enum Wanted {
 pub(crate) fn prove(
     entry: &str,
     asked: &Asked<'_>,
-    vars: &Vars,
+    source: &Place,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     let wanted = match (entry.parse(), entry.parse()) {
@@ -36,7 +35,6 @@ pub(crate) fn prove(
         (_, Ok(id)) => Wanted::Id(id),
         _ => return Err(Failure::Usage(format!("`{entry}` is neither an entry's id nor its place"))),
     };
-    let source = &*asked.source(vars)?;
     let key = asked.key(source)?;
     let note = text(source.read(CHECKPOINT).map_err(unreadable)?)?;
     let signed = Checkpoint::open(&note, key.name(), std::slice::from_ref(&key));
@@ -52,7 +50,7 @@ pub(crate) fn prove(
     Ok(out.flush()?)
 }
 
-fn find(source: &dyn Source, wanted: &Wanted, size: u64) -> Result<(u64, String), Failure> {
+fn find(source: &Place, wanted: &Wanted, size: u64) -> Result<(u64, String), Failure> {
     match wanted {
         Wanted::Index(index) => {
             let beyond = || Failure::Refused(format!("the log has {size} entries, from 0 on"));
@@ -73,7 +71,7 @@ fn find(source: &dyn Source, wanted: &Wanted, size: u64) -> Result<(u64, String)
 }
 
 /// The entries of a bundle with their places.
-fn entries(source: &dyn Source, bundle: Bundle) -> Result<Vec<(u64, String)>, Failure> {
+fn entries(source: &Place, bundle: Bundle) -> Result<Vec<(u64, String)>, Failure> {
     let (found, bytes) = source.resource(Resource::Bundle(bundle)).map_err(unreadable)?;
     let tampered = |error| Failure::Tampered(format!("{found}: {error}"));
     let entries = Entries::new(&bytes, bundle.width());
@@ -84,7 +82,7 @@ fn entries(source: &dyn Source, bundle: Bundle) -> Result<Vec<(u64, String)>, Fa
         .collect()
 }
 
-fn proof_of(source: &dyn Source, index: u64, size: u64) -> Result<Vec<Hash>, Failure> {
+fn proof_of(source: &Place, index: u64, size: u64) -> Result<Vec<Hash>, Failure> {
     let mut tiles = Tiles::new();
     for tile in tree::tiles_for_inclusion(index, size) {
         tiles.insert(tile, hashes(source, tile)?);
@@ -92,7 +90,7 @@ fn proof_of(source: &dyn Source, index: u64, size: u64) -> Result<Vec<Hash>, Fai
     tree::inclusion_proof(index, size, &tiles).map_err(|error| Failure::Tampered(error.to_string()))
 }
 
-fn hashes(source: &dyn Source, tile: Tile) -> Result<Vec<Hash>, Failure> {
+fn hashes(source: &Place, tile: Tile) -> Result<Vec<Hash>, Failure> {
     let (found, bytes) = source.resource(Resource::Tile(tile)).map_err(unreadable)?;
     let end = bytes.len().min(usize::from(tile.width()) * Hash::LENGTH);
     let tampered = |error| Failure::Tampered(format!("{found}: {error}"));

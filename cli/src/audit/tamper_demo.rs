@@ -2,12 +2,16 @@
 
 use std::{fs, io, io::Write, path::Path};
 
+use platform::{Boot, config::ConfigError};
 use tlog::{
-    ALTERATIONS, Alteration, Checkpoint, Folder, LogWriter, SigningKey, VerifierKey, path::CHECKPOINT,
-    sample, tamper::EARLIER, verify,
+    ALTERATIONS, Alteration, Checkpoint, Folder, LogWriter, SigningKey, VerifierKey,
+    path::{CHECKPOINT, VKEY},
+    sample,
+    tamper::EARLIER,
+    verify,
 };
 
-use super::VKEY;
+use super::{Asked, export::export};
 use crate::Failure;
 
 /// The alteration that wants an earlier checkpoint in the folder.
@@ -18,12 +22,22 @@ const SIZE: u64 = 1_000;
 
 /// Copies a log, alters it in each way there is, and prints how each is noticed. A folder without an earlier checkpoint is
 /// held against nothing, so a rollback of it is not tried.
-pub(crate) fn tamper_demo(place: Option<&str>, out: &mut impl Write) -> Result<(), Failure> {
+pub(crate) fn tamper_demo(
+    place: Option<&str>,
+    boot: impl FnOnce() -> Result<Boot, ConfigError>,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     let work = tempfile::tempdir()?;
     let original = work.path().join("log");
     match place {
-        Some(place) => copy(Path::new(place), &original).map_err(|error| unreadable(place, &error))?,
         None => make(&original)?,
+        Some(place) if Path::new(place).join(CHECKPOINT).exists() => {
+            copy(Path::new(place), &original).map_err(|error| unreadable(place, &error))?;
+        }
+        Some(place) => {
+            let asked = Asked::read(place, &[])?;
+            export(&asked, &asked.open(boot)?, &original.to_string_lossy(), &mut io::sink())?;
+        }
     }
     let read = |name: &str| fs::read_to_string(original.join(name));
     let key = read(VKEY).map_err(|error| unreadable(VKEY, &error))?;

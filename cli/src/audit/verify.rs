@@ -2,18 +2,16 @@
 
 use std::io::Write;
 
-use platform::config::Vars;
 use tlog::verify::{self, Report};
 
-use super::Asked;
+use super::{Asked, place::Place};
 use crate::Failure;
 
 /// Verifies a whole log, and prints what it is.
-pub(crate) fn verify(asked: &Asked<'_>, vars: &Vars, out: &mut impl Write) -> Result<(), Failure> {
-    let source = asked.source(vars)?;
-    let key = asked.key(&*source)?;
-    let earlier = asked.earlier(&key)?;
-    let verified = verify::verify(&*source, std::slice::from_ref(&key), Some(key.name()), &earlier);
+pub(crate) fn verify(asked: &Asked<'_>, place: &Place, out: &mut impl Write) -> Result<(), Failure> {
+    let key = asked.key(place)?;
+    let earlier = asked.earlier(place, &key)?;
+    let verified = verify::verify(place, std::slice::from_ref(&key), Some(key.name()), &earlier);
     let Report { checkpoint, continues, .. } = verified.map_err(failed)?;
     let report = serde_json::json!({
         "status": "intact",

@@ -96,11 +96,13 @@ async fn what_is_no_command_is_told() {
         (&["keys", "revoke"], "keys revoke wants a key's id"),
         (&["keys", "import"], "keys import wants a file"),
         (&["jwks"], "`jwks` is no command"),
-        (&["audit", "verify"], "audit verify wants a folder or a URL"),
+        (&["audit", "verify"], "audit verify wants a folder, a URL or a bucket"),
         (&["audit", "verify", ".", "--key"], "--key wants a value"),
         (&["audit", "verify", ".", "--fast", "1"], "`--fast` is no option"),
         (&["audit", "prove", "7"], "audit prove wants an entry"),
         (&["audit", "prove", "seven", "."], "is neither an entry's id nor its place"),
+        (&["audit", "export", "."], "and a folder to write"),
+        (&["audit", "mend"], "`audit mend` is no command"),
     ] {
         let (printed, ended) = groundwork(&lab, arguments).await;
         let (code, line) = failed(ended);

@@ -84,9 +84,9 @@ impl App {
         let verification_secret = &edge.config().verification_keys_secret;
         let vault = Vault::new(
             edge.secrets().clone(),
-            &signing_secret,
-            verification_secret,
+            (&signing_secret, verification_secret),
             policy,
+            edge.store().clone(),
             boot.clock.clone(),
         );
         let signing = SigningKeys::new(vault, Metrics::of(boot));

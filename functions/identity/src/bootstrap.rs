@@ -2,7 +2,7 @@
 
 use kernel::{Error, Result, Secret};
 use platform::{Boot, auth, ids};
-use store::{Actor, Change, idempotency::ClaimSlot};
+use store::Change;
 
 use crate::{
     App,
@@ -63,13 +63,7 @@ async fn create(app: &App, email: Email, operator: &Operator) -> Result<()> {
     let user = register::new_user(email, username, password, now);
     let user = User { is_operator: true, email_verified_at: Some(now), ..user };
     let change = Change::new("user.bootstrap", "user", user.id).in_tenant(user.personal_tenant_id);
-    let actor = Actor {
-        principal: auth::system(),
-        request_id: format!("bootstrap-{}", user.id),
-        client: "local".to_owned(),
-        now,
-        claim: ClaimSlot::default(),
-    };
+    let actor = auth::by_itself(format!("bootstrap-{}", user.id), now);
     app.edge.store().commit(&actor, register::create_with_tenant(change, &user)?).await
 }
 

@@ -5,13 +5,21 @@ use std::{
     time::Duration,
 };
 
-use kernel::{Error, Result, Secret, Timestamp};
+use kernel::{
+    Error, Result, Secret, Timestamp,
+    id::{Id as _, TokenId},
+};
 use ring::hmac;
 use serde::Deserialize;
+use store::{Change, SealingKey, Store, audit};
 use subtle::ConstantTimeEq as _;
 
 use crate::{
+    Boot, Clock,
     argon2id::{self, Cores, Phc},
+    auth,
+    config::{ConfigError, Reader},
+    edge::read_tables,
     ids,
     secrets::{SecretText, Secrets},
 };
@@ -24,6 +32,49 @@ pub const USERNAME: &str = "admin";
 
 /// For how long a secret that was right is known without hashing it again.
 const KNOWN_FOR: Duration = Duration::from_mins(1);
+
+/// For whoever puts another secret in its place, which the audit log tells of.
+#[derive(Debug)]
+pub struct Replacing {
+    secrets: Secrets,
+    id: String,
+    store: Store,
+    clock: Clock,
+}
+
+impl Replacing {
+    /// Reads where it is.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with every fault at once.
+    pub fn read(boot: &Boot) -> std::result::Result<Self, ConfigError> {
+        let mut env = Reader::new(&boot.vars);
+        let id: Option<String> = env.required(ADMIN_SECRET);
+        let tables = read_tables(&mut env, &[audit::TABLE]);
+        let (id, tables) = env.finish(|| id.zip(tables))?;
+        // Nothing is sealed here: no cursor leaves, no answer is recorded.
+        let store = Store::new(&boot.aws, tables, SealingKey::throwaway());
+        Ok(Self {
+            secrets: Secrets::new(&boot.aws, boot.clock.clone()),
+            id,
+            store,
+            clock: boot.clock.clone(),
+        })
+    }
+
+    /// Puts the [`document`] of another secret in its place. It is no row of a table, so it is no transaction: what
+    /// fails after its entry is written is done again with another.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when AWS does not answer.
+    pub async fn put(&self, document: &str) -> Result<()> {
+        let now = self.clock.now();
+        let version = ids::new::<TokenId>(now).uuid();
+        let change = Change::new("admin_secret.replace", "admin_secret", version);
+        self.store.commit(&auth::by_itself(format!("admin-{version}"), now), change).await?;
+        self.secrets.put(&self.id, version, document).await
+    }
+}
 
 /// Compares presented secrets with the hash in Secrets Manager.
 #[derive(Debug)]

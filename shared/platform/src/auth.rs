@@ -16,7 +16,7 @@ use kernel::{
     principal::{Scopes, Way},
 };
 use ring::hmac;
-use store::Actor;
+use store::{Actor, idempotency::ClaimSlot};
 
 use self::credential::Credential;
 pub(crate) use self::revocations::RevocationCache;
@@ -188,6 +188,12 @@ pub fn anonymous() -> Principal {
 /// The principal of what the platform does by itself.
 pub fn system() -> Principal {
     nobody(PrincipalKind::System)
+}
+
+/// Who does what the platform does by itself, called `request_id` in the audit log.
+pub fn by_itself(request_id: String, now: Timestamp) -> Actor {
+    let claim = ClaimSlot::default();
+    Actor { principal: system(), request_id, client: "unknown".to_owned(), now, claim }
 }
 
 /// The principal of whoever holds the admin secret.

@@ -57,6 +57,21 @@ impl Bucket {
         body.map(|body| Some(body.into_bytes())).map_err(|error| Error::unavailable("read an object", error))
     }
 
+    /// The keys that begin with `prefix`, in the order of their bytes.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when S3 does not answer.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        let mut pages =
+            self.client.list_objects_v2().bucket(&self.name).prefix(prefix).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| unavailable("list a bucket", error))?;
+            keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+        }
+        Ok(keys)
+    }
+
     /// Writes an object, unless there is one. It is durable when this answers; `false` when there was one.
     ///
     /// # Errors

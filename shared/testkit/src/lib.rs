@@ -8,6 +8,7 @@ mod issuer;
 mod request;
 pub mod rows;
 pub mod server;
+pub mod trail;
 pub mod units;
 mod witness;
 

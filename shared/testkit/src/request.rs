@@ -3,8 +3,8 @@
 use std::{future::IntoFuture, pin::Pin};
 
 use axum::{
-    body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request},
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode},
 };
 use http_body_util::BodyExt as _;
 use lambda_http::{aws_lambda_events::apigw::ApiGatewayProxyRequestContext, request::RequestContext};
@@ -14,26 +14,27 @@ use store::Capacity;
 use crate::App;
 
 /// A request under construction; awaiting it sends it.
+#[derive(Clone)]
 pub struct Call {
     app: App,
-    builder: request::Builder,
+    method: String,
+    path: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
     ip: String,
-    body: Body,
+    body: Bytes,
 }
 
 impl Call {
     pub(crate) fn new(app: App, method: &str, path: String) -> Self {
-        let builder = Request::builder().method(method).uri(path);
-        Self { app, builder, ip: "203.0.113.1".to_owned(), body: Body::empty() }
+        let (method, ip) = (method.to_owned(), "203.0.113.1".to_owned());
+        Self { app, method, path, headers: Vec::new(), ip, body: Bytes::new() }
     }
 
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl TryInto<HeaderValue, Error: std::fmt::Debug>) -> Self {
-        self.builder = self.builder.header(
-            name.parse::<HeaderName>().expect("a header name"),
-            value.try_into().expect("a header value"),
-        );
+        let (name, value) = (name.parse().expect("a header name"), value.try_into());
+        self.headers.push((name, value.expect("a header value")));
         self
     }
 
@@ -64,7 +65,7 @@ impl Call {
 
     /// Sends these bytes.
     #[must_use]
-    pub fn raw(mut self, body: impl Into<Body>) -> Self {
+    pub fn raw(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
@@ -77,7 +78,10 @@ impl IntoFuture for Call {
     fn into_future(self) -> Self::IntoFuture {
         let mut context = ApiGatewayProxyRequestContext::default();
         context.identity.source_ip = Some(self.ip);
-        let request = self.builder.extension(RequestContext::ApiGatewayV1(context)).body(self.body);
+        let request = Request::builder().method(&*self.method).uri(self.path);
+        let request =
+            self.headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = request.extension(RequestContext::ApiGatewayV1(context)).body(Body::from(self.body));
         let request = request.expect("a request");
         Box::pin(async move { self.app.answer(request).await })
     }

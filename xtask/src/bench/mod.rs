@@ -3,6 +3,7 @@
 //! Every figure is compared with a bare `lambda_http` hello of the same run, since what a machine is worth that
 //! day moves both alike.
 
+mod audit;
 mod aws_front;
 mod bootstrap;
 mod build;
@@ -18,6 +19,7 @@ mod runtime_api;
 mod verify;
 mod warm;
 
+pub use audit::audit;
 pub use coldstart::coldstart;
 pub use gateway::gateway;
 pub use verify::verify;
@@ -36,6 +38,8 @@ pub struct Options {
     pub invocations: u32,
     /// Beside a Python function.
     pub python: bool,
+    /// As long as the figures ask for, and not only as long as shows something.
+    pub long: bool,
     /// Only these functions; all when empty.
     pub functions: Vec<String>,
 }
@@ -43,13 +47,20 @@ pub struct Options {
 impl Options {
     /// Reads the command line's words.
     pub fn parse(words: &[&str]) -> Result<Self> {
-        let mut options =
-            Self { check: false, runs: 31, invocations: 1000, python: false, functions: Vec::new() };
+        let mut options = Self {
+            check: false,
+            runs: 31,
+            invocations: 1000,
+            python: false,
+            long: false,
+            functions: Vec::new(),
+        };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
                 "--check" => options.check = true,
                 "--python" => options.python = true,
+                "--long" => options.long = true,
                 "--runs" => options.runs = number(word, words.next())?,
                 "--invocations" => options.invocations = number(word, words.next())?,
                 option if option.starts_with('-') => return Err(format!("unknown option {option}").into()),

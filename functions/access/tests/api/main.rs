@@ -12,5 +12,6 @@ mod keys;
 mod limits;
 mod needs;
 mod office;
+mod trail;
 mod units;
 mod use_of_keys;

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 use testkit::{
-    Answer,
+    Call,
     units::{Bill, counting},
 };
 
 use crate::office::{KEYS, Office};
 
-/// Does what an operation is for.
-async fn ask(office: &Office, method: &str, path: &str) -> Answer {
+/// What an operation is for, not asked for yet.
+pub(crate) async fn call(office: &Office, method: &str, path: &str) -> Call {
     let key = office.made(json!({})).await;
     // The caller was here a moment ago.
     office.ask("GET", KEYS, None).await.expect(200);
@@ -18,7 +18,11 @@ async fn ask(office: &Office, method: &str, path: &str) -> Answer {
         ("POST" | "PATCH", _) => Some(json!({"name": "Hourly export"})),
         _ => None,
     };
-    office.ask(method, &path.replace("{id}", &key.id), body).await
+    let call = office.call(method, &path.replace("{id}", &key.id));
+    match body {
+        Some(body) => call.json(&body),
+        None => call,
+    }
 }
 
 #[tokio::test]
@@ -31,7 +35,7 @@ async fn request_units_are_those_of_the_page() {
             let lab = office.app.lab().clone();
             office.app = lab.http("access", async |boot| access::function(counting(boot)).await).await;
             let method = method.to_uppercase();
-            bill.note(&method, path, &ask(&office, &method, path).await);
+            bill.note(&method, path, &call(&office, &method, path).await.await);
         }
     }
     bill.check(&document);

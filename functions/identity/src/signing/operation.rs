@@ -99,7 +99,7 @@ pub async fn revoke(vault: &Vault, kid: &str) -> Result<bool> {
     let (version, set) = current(vault).await?;
     let now = vault.now();
     match set.revoke(kid, SigningKey::generate(now)?, now)? {
-        Some(revoked) => vault.replace(&version, &revoked).await.map(|()| true),
+        Some(revoked) => vault.replace("signing_keys.revoke", &version, &revoked).await.map(|()| true),
         None => vault.publish(&set).await.map(|_| false),
     }
 }
@@ -114,6 +114,6 @@ pub async fn import(vault: &Vault, pkcs8: &[u8]) -> Result<String> {
     let now = vault.now();
     let key = SigningKey::from_pkcs8(KeyAlgorithm::RS256, pkcs8, now)?;
     let kid = key.kid().to_owned();
-    vault.replace(&version, &set.import(key, now)?).await?;
+    vault.replace("signing_keys.import", &version, &set.import(key, now)?).await?;
     Ok(kid)
 }

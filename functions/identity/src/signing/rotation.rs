@@ -9,9 +9,11 @@ use kernel::{Error, Result};
 use platform::{
     Boot, BootError, Function, Grant, Needs,
     config::Reader,
+    edge::read_tables,
     keys::KeyAlgorithm,
     secrets::{CURRENT, Secrets},
 };
+use store::{SealingKey, Store, audit};
 
 use super::{KeySet, KeyState, Policy, SigningKey, Vault, policy};
 
@@ -35,6 +37,7 @@ pub const NEEDS: Needs = Needs {
             ],
         ),
         Grant::on(VERIFICATION, &["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]),
+        Grant::on(audit::TABLE.0, &["dynamodb:PutItem"]),
     ],
 };
 
@@ -57,8 +60,11 @@ pub fn read_vault(env: &mut Reader<'_>, boot: &Boot) -> Option<Vault> {
     let signing: Option<String> = env.required(SIGNING);
     let verification: Option<String> = env.required(VERIFICATION);
     let policy = Policy::read(env);
+    let tables = read_tables(env, &[audit::TABLE]);
     let secrets = Secrets::new(&boot.aws, boot.clock.clone());
-    Some(Vault::new(secrets, &signing?, &verification?, policy?, boot.clock.clone()))
+    // Nothing is sealed here: no cursor leaves, no answer is recorded.
+    let store = Store::new(&boot.aws, tables?, SealingKey::throwaway());
+    Some(Vault::new(secrets, (&signing?, &verification?), policy?, store, boot.clock.clone()))
 }
 
 async fn step(vault: &Vault, event: &RotationEvent) -> Result<()> {
@@ -138,7 +144,7 @@ async fn test(vault: &Vault, token: &str) -> Result<()> {
 async fn finish(vault: &Vault, token: &str) -> Result<()> {
     let set = vault.prepared(token).await?.ok_or_else(unprepared)?;
     if !vault.has_label(token, CURRENT).await? {
-        match vault.put_in_use(token, set.based_on.as_deref()).await {
+        match vault.put_in_use("signing_keys.rotate", token, set.based_on.as_deref()).await {
             Err(Error::Conflict { .. }) => {
                 vault.give_up(token).await?;
                 return Err(Error::conflict(

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use kernel::{Error, Result, Timestamp};
 use platform::{
-    Clock,
+    Clock, auth,
     secrets::{CURRENT, PENDING, Secrets},
 };
 use ring::digest::{SHA256, digest};
 use serde::{Serialize, de::DeserializeOwned};
+use store::{Change, Store};
 use uuid::Uuid;
 
 use super::{policy::Policy, publication::Publication, set::KeySet};
@@ -29,13 +30,21 @@ pub struct Vault {
     signing: Arc<str>,
     verification: Arc<str>,
     policy: Policy,
+    store: Store,
     clock: Clock,
 }
 
 impl Vault {
-    /// Over the secret with the private halves and the one with the public.
-    pub fn new(secrets: Secrets, signing: &str, verification: &str, policy: Policy, clock: Clock) -> Self {
-        Self { secrets, signing: signing.into(), verification: verification.into(), policy, clock }
+    /// Over the secret with the private halves and the one with the public; with the store that audits what is done to
+    /// them.
+    pub fn new(
+        secrets: Secrets,
+        (signing, verification): (&str, &str),
+        policy: Policy,
+        store: Store,
+        clock: Clock,
+    ) -> Self {
+        Self { secrets, signing: signing.into(), verification: verification.into(), policy, store, clock }
     }
 
     /// The deployment's policy.
@@ -84,11 +93,19 @@ impl Vault {
         self.secrets.stage(&self.signing, version, PENDING, &to_json(set)?).await
     }
 
-    /// Puts a version in use in place of `base`, and of no other.
+    /// Writes into the audit log what is about to be done to the keys. They are no row of a table, so it is no
+    /// transaction: what fails after this has its entry all the same, and is done again with another.
+    async fn record(&self, action: &'static str, version: &str) -> Result<()> {
+        let actor = auth::by_itself(format!("keys-{version}"), self.now());
+        self.store.commit(&actor, Change::new(action, "signing_keys", version)).await
+    }
+
+    /// Puts a version in use in place of `base`, and of no other: an `action` of the audit log.
     ///
     /// # Errors
     /// [`Error::Conflict`] when another is in use by now.
-    pub async fn put_in_use(&self, version: &str, base: Option<&str>) -> Result<()> {
+    pub async fn put_in_use(&self, action: &'static str, version: &str, base: Option<&str>) -> Result<()> {
+        self.record(action, version).await?;
         self.secrets.move_label(&self.signing, CURRENT, Some(version), base).await
     }
 
@@ -119,14 +136,14 @@ impl Vault {
         Ok(self.secrets.labels(&self.signing).await?.has(version, label))
     }
 
-    /// Puts a changed set in use in place of the version it was made from, and publishes it.
+    /// Puts a changed set in use in place of the version it was made from, and publishes it: an `action` of the audit log.
     ///
     /// # Errors
     /// [`Error::Conflict`] when another set is in use by now: nothing has changed.
-    pub async fn replace(&self, base: &str, set: &KeySet) -> Result<()> {
+    pub async fn replace(&self, action: &'static str, base: &str, set: &KeySet) -> Result<()> {
         let version = Uuid::from_bytes(platform::ids::random()).to_string();
         self.secrets.stage(&self.signing, &version, EDIT, &to_json(set)?).await?;
-        self.put_in_use(&version, Some(base)).await?;
+        self.put_in_use(action, &version, Some(base)).await?;
         self.publish(set).await.map(drop)
     }
 
@@ -136,6 +153,7 @@ impl Vault {
     /// [`Error::Unavailable`] when Secrets Manager does not answer.
     pub async fn begin(&self) -> Result<KeySet> {
         let first = KeySet::first(self.now())?;
+        self.record("signing_keys.create", &FIRST_VERSION.to_string()).await?;
         match self.secrets.put(&self.signing, FIRST_VERSION, &to_json(&first)?).await {
             Ok(()) | Err(Error::Conflict { .. }) => {}
             Err(error) => return Err(error),

@@ -130,7 +130,7 @@ async fn a_revoked_key_is_refused_within_a_minute_and_the_next_signs_at_once() {
     let next = set.one(KeyAlgorithm::EdDSA, KeyState::Next).unwrap().kid().to_owned();
     let fresh = SigningKey::generate(vault.now()).unwrap();
     let revoked = set.revoke(&kid(&stolen), fresh, vault.now()).unwrap().unwrap();
-    vault.replace(&version, &revoked).await.unwrap();
+    vault.replace("signing_keys.revoke", &version, &revoked).await.unwrap();
 
     app.lab().advance(Duration::from_mins(1));
     for app in [&app, &other] {
@@ -162,7 +162,7 @@ async fn a_replayed_refresh_is_signed_by_the_key_of_then_or_by_the_next() {
     let (version, set) = vault.current().await.unwrap().unwrap();
     let kid = first["kid"].as_str().unwrap();
     let revoked = set.revoke(kid, SigningKey::generate(vault.now()).unwrap(), vault.now()).unwrap().unwrap();
-    vault.replace(&version, &revoked).await.unwrap();
+    vault.replace("signing_keys.revoke", &version, &revoked).await.unwrap();
     let started = app.lab().http("identity", identity::function).await;
     let again = started.post("/api/v1/auth/refresh").json(&json!({"refresh_token": ann.refresh}));
     let again = again.await.expect(200).json();
@@ -177,7 +177,10 @@ async fn two_algorithms_sign_by_share_and_each_session_keeps_its_own() {
     person(&first, "ann").await;
     let (lab, vault) = (first.lab(), vault(first.lab()));
     let (version, set) = vault.current().await.unwrap().unwrap();
-    vault.replace(&version, &set.import(rsa_key(), vault.now()).unwrap()).await.unwrap();
+    vault
+        .replace("signing_keys.revoke", &version, &set.import(rsa_key(), vault.now()).unwrap())
+        .await
+        .unwrap();
     lab.advance(ANNOUNCED);
     let dual =
         |percent| [("AUTH_DUAL_SIGNING_ENABLED", "true"), ("AUTH_DUAL_SIGNING_CANARY_PERCENT", percent)];

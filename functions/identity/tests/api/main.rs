@@ -42,6 +42,7 @@ mod rs256;
 mod sessions;
 mod tenants;
 mod token;
+mod trail;
 mod units;
 mod uploads;
 mod users;

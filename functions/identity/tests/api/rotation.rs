@@ -143,7 +143,7 @@ async fn a_change_wins_over_a_rotation_after(steps: usize) {
     let kid = kids(&current, KeyState::Active)[0].to_owned();
     let fresh = SigningKey::generate(vault.now()).unwrap();
     let revoked = current.revoke(&kid, fresh, vault.now()).unwrap().unwrap();
-    vault.replace(&version, &revoked).await.unwrap();
+    vault.replace("signing_keys.revoke", &version, &revoked).await.unwrap();
     // Nor does the rest of the rotation publish the revoked key again.
     for step in &STEPS[steps..STEPS.len() - 1] {
         let _ = manager.step(step, &token).await;
@@ -156,7 +156,7 @@ async fn a_change_wins_over_a_rotation_after(steps: usize) {
         assert!(!vault.publication().await.unwrap().unwrap().has(&kid));
     }
     // And whoever read the set before that changes nothing either.
-    assert_eq!(rule(vault.replace(&version, &current).await), "secret_changed");
+    assert_eq!(rule(vault.replace("signing_keys.revoke", &version, &current).await), "secret_changed");
     // The next rotation is not in the way of the one that was given up.
     assert_eq!(rule(manager.rotate().await), "key_published_too_briefly");
 }

@@ -3,7 +3,7 @@
 use kernel::Role;
 use serde_json::{Value, json};
 use testkit::{
-    App, Call,
+    App, Call, Lab,
     units::{Bill, counting},
 };
 
@@ -16,14 +16,18 @@ use crate::{
 };
 
 /// Everybody, and the function that is measured.
-struct Desk {
+pub(crate) struct Desk {
     cast: Cast,
     app: App,
     provider: Provider,
 }
 
 impl Desk {
-    async fn new() -> Self {
+    pub(crate) fn lab(&self) -> &Lab {
+        self.cast.app.lab()
+    }
+
+    pub(crate) async fn new() -> Self {
         let cast = Cast::new().await;
         let lab = cast.app.lab();
         let provider = Provider::start(lab).await;
@@ -77,7 +81,7 @@ impl Desk {
         Some(body)
     }
 
-    async fn call(&self, operation: &Operation) -> Call {
+    pub(crate) async fn call(&self, operation: &Operation) -> Call {
         let oidc = "/api/v1/auth/oidc/acme";
         match &*operation.path {
             "/api/v1/auth/oidc/{provider}/login" => return self.app.get(format!("{oidc}/login")),

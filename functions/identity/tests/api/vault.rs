@@ -22,7 +22,7 @@ pub(crate) fn vault(lab: &Lab) -> Vault {
     let secrets = Secrets::new(&lab.cloud().sdk_config(), lab.clock().clone());
     let [signing, verification] =
         ["SIGNING_KEYS_SECRET", "VERIFICATION_KEYS_SECRET"].map(|name| variables[name].as_str());
-    Vault::new(secrets, signing, verification, POLICY, lab.clock().clone())
+    Vault::new(secrets, (signing, verification), POLICY, lab.store(), lab.clock().clone())
 }
 
 /// Secrets Manager, and the function it calls.

@@ -12,7 +12,7 @@ use platform::{
     function::{ScheduleHandler, StreamHandler},
 };
 use serde_json::{Value, json};
-use store::{Change, outbox::TABLE};
+use store::{Change, audit::Erased, outbox::TABLE};
 use testkit::Lab;
 
 pub(crate) const MAIL: &str = "MAIL_QUEUE_URL";
@@ -141,7 +141,7 @@ pub(crate) fn var(boot: &Boot, name: &str) -> String {
 
 /// The same boot with some variables set otherwise.
 pub(crate) fn with(boot: Boot, vars: &[(&str, &str)]) -> Boot {
-    let names = [TABLE.0, MAIL];
+    let names = [TABLE.0, MAIL, Erased::QUEUE];
     let kept = names.iter().filter_map(|name| Some(((*name).to_owned(), boot.vars.get(name)?.to_owned())));
     let set = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let vars: Vars = kept.chain(set).collect();

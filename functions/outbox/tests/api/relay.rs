@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 
+use store::audit::Erased;
 use testkit::REQUEST_ID;
 
 use crate::desk::{Desk, MAIL, UNKNOWN, with};
@@ -10,7 +11,8 @@ const NO_QUEUE: &str = "http://127.0.0.1:4566/000000000000/there-is-none";
 async fn a_committed_message_reaches_its_queue_and_leaves_the_table() {
     let desk = Desk::new();
     desk.commit(MAIL, 0..40).await;
-    assert_eq!(desk.waiting().await, 40);
+    desk.commit(Erased::QUEUE, [40]).await;
+    assert_eq!(desk.waiting().await, 41);
 
     let answer = desk.relay(&[]).await(desk.records()).await;
 

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 
 use platform::{Function, queue::Queues};
-use store::outbox::OutboxMessage;
+use store::{audit::Erased, outbox::OutboxMessage};
 
 use crate::{
     desk::{Desk, MAIL, UNKNOWN},
@@ -17,6 +17,7 @@ const INSTANT: Duration = Duration::from_millis(1);
 async fn a_message_the_relay_never_saw_is_sent_after_a_minute() {
     let desk = Desk::new();
     desk.commit(MAIL, [1, 2]).await;
+    desk.commit(Erased::QUEUE, [4]).await;
 
     desk.lab.advance(MINUTE);
     desk.sweep().await.unwrap();

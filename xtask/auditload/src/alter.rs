@@ -1,0 +1,116 @@
+//! A log, altered again and again in every way that there is, at places that are drawn.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    thread,
+};
+
+use serde_json::{Value, json};
+use tlog::{
+    ALTERATIONS, Alteration, Checkpoint, Folder, LogWriter, SigningKey, VerifierKey,
+    path::CHECKPOINT,
+    sample,
+    tamper::{EARLIER, Expected},
+    verify,
+};
+
+use crate::Result;
+
+/// A full bundle and a partial one.
+const SIZE: u64 = 270;
+/// Where the log stood before.
+const EARLIER_SIZE: u64 = 130;
+
+/// A log in memory, and what it was.
+struct Original {
+    files: Vec<(PathBuf, Vec<u8>)>,
+    key: VerifierKey,
+    present: Checkpoint,
+}
+
+/// Alters a log so often; what was not noticed is told.
+pub(crate) fn alter(count: u64) -> Result<Value> {
+    let original = Original::new()?;
+    let missed = Mutex::new(Vec::new());
+    let workers = thread::available_parallelism()?.get() as u64;
+    thread::scope(|scope| {
+        let work = |worker: u64| {
+            let (original, missed) = (&original, &missed);
+            move || -> io::Result<()> {
+                let folder = tempfile::tempdir_in(memory())?;
+                for number in (worker..count).step_by(workers as usize) {
+                    if let Some(what) = original.altered(folder.path(), number)? {
+                        missed.lock().expect("no worker panics").push(what);
+                    }
+                }
+                Ok(())
+            }
+        };
+        let workers: Vec<_> = (0..workers).map(|worker| scope.spawn(work(worker))).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
+    })?;
+    let missed = missed.into_inner()?;
+    Ok(json!({ "alterations": count, "noticed": count - missed.len() as u64, "missed": missed }))
+}
+
+/// Where files cost least.
+fn memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
+}
+
+impl Original {
+    fn new() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let key = SigningKey::new("example.com/log", &[1; 32])?;
+        let verifier = key.verifier().clone();
+        let mut writer = LogWriter::new(folder.path(), key);
+        (0..EARLIER_SIZE).for_each(|number| writer.append(&sample::entry(number)));
+        writer.publish()?;
+        fs::rename(folder.path().join(CHECKPOINT), folder.path().join(EARLIER))?;
+        (EARLIER_SIZE..SIZE).for_each(|number| writer.append(&sample::entry(number)));
+        let present = writer.publish()?;
+        let mut files = Vec::new();
+        read(folder.path(), folder.path(), &mut files)?;
+        Ok(Self { files, key: verifier, present })
+    }
+
+    /// Alters a copy; answers what was not noticed.
+    fn altered(&self, folder: &Path, number: u64) -> io::Result<Option<String>> {
+        let ways: Vec<&Alteration> = ALTERATIONS.iter().filter(|way| way.size_min <= SIZE).collect();
+        let draw = u64::from_be_bytes(platform::ids::random::<8>());
+        let way = ways[usize::try_from(number).unwrap_or(0) % ways.len()];
+        let at = draw % (SIZE - 1);
+        let copy = folder.join("log");
+        for (path, bytes) in &self.files {
+            let file = copy.join(path);
+            fs::create_dir_all(file.parent().unwrap_or(&copy))?;
+            fs::write(file, bytes)?;
+        }
+        (way.apply)(&copy, at)?;
+        // Rolled back it is a log like any other, to everybody but who knows it.
+        let is_known = way.expected == Expected::Rollback;
+        let kept = if is_known { std::slice::from_ref(&self.present) } else { &[] };
+        let verified = verify(&Folder::new(&copy), std::slice::from_ref(&self.key), None, kept);
+        fs::remove_dir_all(&copy)?;
+        Ok(match verified {
+            Err(failure) if way.expected.is_met(&failure, at) => None,
+            Err(failure) => Some(format!("{} at {at} is told of elsewhere: {failure}", way.name)),
+            Ok(_) => Some(format!("{} at {at}", way.name)),
+        })
+    }
+}
+
+fn read(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            read(root, &path, files)?;
+        } else {
+            files.push((path.strip_prefix(root)?.to_owned(), fs::read(&path)?));
+        }
+    }
+    Ok(())
+}
