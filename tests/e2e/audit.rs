@@ -64,6 +64,38 @@ fn what_was_done_is_in_the_log_and_proven() {
         .expect("it is in the log");
 }
 
+/// Who did it goes out of the entries; the entries, and the log, stay.
+#[test]
+fn the_log_forgets_who_was_erased() {
+    let Some(operator) = Operator::or_skip("the_log_forgets_who_was_erased") else { return };
+    let ann = Person::new();
+    let me = ann.get("/api/v1/me").send().expect(200).json();
+    let (id, tenant) = (text(&me["id"]), text(&me["tenant_id"]));
+    let of_ann = format!("tenant_id={tenant}&actor={id}");
+    entries(&operator, &of_ann);
+    ann.erase();
+    let start = Instant::now();
+    let found = |query: &str| {
+        let page = operator.call("GET", &format!("{AUDIT}/entries?{query}")).send().expect(200).json();
+        page["items"].as_array().expect("items").clone()
+    };
+    while !found(&of_ann).is_empty() || !found(&format!("tenant_id={tenant}&target={id}")).is_empty() {
+        assert!(start.elapsed() < PATIENCE * 2, "the log still tells of her");
+        thread::sleep(Duration::from_millis(500));
+    }
+    let left = found(&format!("tenant_id={tenant}&action=user.erase"));
+    let entry = left.first().expect("that she was erased");
+    assert!(!entry.to_string().contains(&id) && entry["client"].is_null(), "{entry}");
+    let path = format!("{AUDIT}/entries/{}?tenant_id={tenant}", text(&entry["id"]));
+    operator.call("GET", &path).send().expect(200);
+}
+
+#[test]
+fn everybody_may_read_the_roots() {
+    let page = get(&format!("{AUDIT}/roots")).send().expect(200).json();
+    assert!(page["items"].is_array(), "{page}");
+}
+
 /// The log as it is served.
 struct Served<'a>(&'a Operator);
 

@@ -111,8 +111,11 @@ fn start() -> Cloud {
         .env("GROUNDWORK_AWS_ADDR", "127.0.0.1:0")
         .env("GROUNDWORK_DATA_DIR", folder.join("data"))
         // All cases come from one network, and make accounts of their own. What an API key may do is limited all the
-        // same.
-        .env("GROUNDWORK_PARAMETERS", "RequestsPerMinute=60000 AttemptsPerMinute=0")
+        // same. Nobody waits a minute for an erasure.
+        .env(
+            "GROUNDWORK_PARAMETERS",
+            "RequestsPerMinute=60000 AttemptsPerMinute=0 AuditErasureDelaySeconds=0",
+        )
         // The workspace's own template, throttles and all, whatever else is tried in this shell.
         .env_remove("GROUNDWORK_TEMPLATE")
         .env_remove("GROUNDWORK_LIMITS")

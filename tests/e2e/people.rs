@@ -49,6 +49,11 @@ impl Person {
         self.call("POST", path)
     }
 
+    /// Ends the account, and everything that is kept of them.
+    pub(crate) fn erase(&self) {
+        self.call("DELETE", "/api/v1/me").json(&json!({"password": PASSWORD})).send().expect(204);
+    }
+
     /// Begins a refresh with the token of the login.
     pub(crate) fn refreshing(&self) -> Call {
         refreshing(&self.refresh)

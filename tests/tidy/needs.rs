@@ -53,6 +53,53 @@ fn a_role_allows_what_its_function_needs_and_nothing_else() -> Result<()> {
     Ok(())
 }
 
+/// What is written without an entry: what expires by itself, what carries a change on that has one, and the log.
+const BESIDE: [&str; 6] =
+    ["EPHEMERAL_TABLE", "OUTBOX_TABLE", "AUDIT_TABLE", "LEDGER_TABLE", "AUDIT_BUCKET", "AUDIT_EXPORT_BUCKET"];
+
+/// The log's own key, which its first checkpoint tells of.
+const LOG_KEY: &str = "AUDIT_KEY_SECRET";
+
+/// Actions that change what they are allowed on.
+const CHANGING: [&str; 8] = [
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:BatchWriteItem",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:UpdateSecretVersionStage",
+    "s3:PutObject",
+    "s3:DeleteObject",
+];
+
+/// A worker, a sweeper or a rotation changes nothing without an entry either.
+#[test]
+fn whoever_may_change_something_may_say_so() -> Result<()> {
+    let mut breaches = Vec::new();
+    let mut changing = 0;
+    for (function, needs) in declared()? {
+        let changed = |grant: &&platform::Grant| {
+            let is_beside = BESIDE.contains(&grant.variable) || grant.variable == LOG_KEY;
+            !is_beside && grant.actions.iter().any(|action| CHANGING.contains(action))
+        };
+        let may_say = needs
+            .grants
+            .iter()
+            .any(|grant| grant.variable == "AUDIT_TABLE" && grant.actions.contains(&"dynamodb:PutItem"));
+        let Some(grant) = needs.grants.iter().find(changed) else { continue };
+        changing += 1;
+        if !may_say {
+            breaches.push(format!(
+                "{} may change {} and not write an audit entry: commit a `Change`, and grant dynamodb:PutItem on AUDIT_TABLE",
+                function.logical_id, grant.variable
+            ));
+        }
+    }
+    assert!(changing > 2, "the functions that change something are found");
+    assert_none("who may change something may write its entry", &breaches);
+    Ok(())
+}
+
 #[test]
 fn a_single_function_finds_the_local_cloud() -> Result<()> {
     let file = fs::read_to_string(workspace::root().join("events/local.env"))?;

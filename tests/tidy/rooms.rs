@@ -8,7 +8,7 @@ use xtask::{
 use super::assert_none;
 
 /// The rooms a room may stand on. `functions/*` stands for every function.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("shared/kernel", &[]),
     ("shared/tlog", &["shared/kernel"]),
     ("shared/store", &["shared/kernel", "shared/tlog"]),
@@ -19,6 +19,18 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("localstack", &["shared/kernel", "shared/store", "shared/platform", "localstack/cloud", "functions/*"]),
     ("cli", &["shared/kernel", "shared/tlog", "shared/platform", "functions/*"]),
     ("xtask", &["localstack", "localstack/cloud"]),
+    (
+        "xtask/auditload",
+        &[
+            "shared/kernel",
+            "shared/tlog",
+            "shared/store",
+            "shared/platform",
+            "functions/*",
+            "localstack",
+            "localstack/cloud",
+        ],
+    ),
     ("xtask/hello", &[]),
     ("xtask/verify", &["shared/kernel", "shared/platform"]),
 ];

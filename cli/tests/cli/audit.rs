@@ -129,3 +129,99 @@ async fn every_way_to_tamper_is_noticed() {
     );
     assert_eq!(failed(groundwork(&Lab::new(), &["audit", "tamper-demo", "/nowhere"]).await.1).0, 2);
 }
+
+/// The same log as an export has it: a checkpoint for each day, and none that is the newest.
+fn export() -> TempDir {
+    let folder = log();
+    let earlier = tempfile::tempdir().unwrap();
+    sample::write(earlier.path(), 200, key()).unwrap();
+    let roots = folder.path().join("roots");
+    fs::create_dir(&roots).unwrap();
+    fs::copy(earlier.path().join("checkpoint"), roots.join("2026-01-01")).unwrap();
+    fs::rename(folder.path().join("checkpoint"), roots.join("2026-01-02")).unwrap();
+    folder
+}
+
+/// Puts a folder into a bucket of the embedded cloud, under `log/`.
+async fn upload(lab: &Lab, bucket: &str, folder: &Path) {
+    let client = aws_sdk_s3::Client::new(&lab.cloud().sdk_config());
+    let mut folders = vec![folder.to_owned()];
+    while let Some(within) = folders.pop() {
+        for entry in fs::read_dir(within).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let key = format!("log/{}", path.strip_prefix(folder).unwrap().to_str().unwrap());
+            let body = fs::read(&path).unwrap();
+            client.put_object().bucket(bucket).key(key).body(body.into()).send().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_export_is_verified_in_a_folder_and_in_its_bucket() {
+    let (lab, folder) = (Lab::new(), export());
+    let bucket = lab.environment("audit")["AUDIT_BUCKET"].clone();
+    upload(&lab, &bucket, folder.path()).await;
+    let s3 = format!("s3://{bucket}/log");
+    for place in [folder.path().to_str().unwrap(), &s3] {
+        let (printed, ended) = groundwork(&lab, &["audit", "verify", place]).await;
+        ended.unwrap();
+        let report: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(
+            report["continues"],
+            serde_json::json!([200, SIZE]),
+            "{place}: each day is held against it"
+        );
+        groundwork(&lab, &["audit", "prove", "280", place]).await.1.unwrap();
+    }
+    for (nothing, said) in [("s3://", "the name of a bucket"), ("s3://there-is-none", "NoSuchBucket")] {
+        let (code, line) = failed(groundwork(&lab, &["audit", "verify", nothing]).await.1);
+        assert_eq!(code, 2, "{line}");
+        assert!(line.contains(said), "{line}");
+    }
+    // The log was written anew after the first day, by somebody with its key.
+    let other = tempfile::tempdir().unwrap();
+    fs::create_dir(other.path().join("roots")).unwrap();
+    let mut writer = tlog::LogWriter::new(other.path(), key());
+    (500..500 + SIZE).for_each(|number| writer.append(&sample::entry(number)));
+    writer.publish().unwrap();
+    fs::write(other.path().join("vkey"), key().verifier().to_string()).unwrap();
+    fs::copy(folder.path().join("roots/2026-01-01"), other.path().join("roots/2026-01-01")).unwrap();
+    let (code, line) = verify(&[other.path().to_str().unwrap()]).await.unwrap_err();
+    assert_eq!(code, 1);
+    assert!(line.contains("written anew"), "{line}");
+    alter(&other.path().join("roots/2026-01-01"), 60);
+    let (code, line) = verify(&[other.path().to_str().unwrap()]).await.unwrap_err();
+    assert!(code == 1 && line.contains("roots/2026-01-01"), "{line}");
+}
+
+#[tokio::test]
+async fn a_log_is_copied_and_a_copy_goes_on_where_it_was_cut_off() {
+    let (lab, folder, copy) = (Lab::new(), log(), tempfile::tempdir().unwrap());
+    let (place, to) = (folder.path().to_str().unwrap(), copy.path().to_str().unwrap());
+    let export = async || groundwork(&lab, &["audit", "export", place, to]).await;
+    // A disk that is full stops it somewhere; what is there has no checkpoint, and is no log.
+    fs::write(copy.path().join("tile"), "no folder").unwrap();
+    let (code, line) = failed(export().await.1);
+    assert_eq!(code, 73);
+    assert!(line.contains("/tile/0/000: "), "it names what could not be written: {line}");
+    assert_eq!(verify(&[to, "--key", &key().verifier().to_string()]).await.unwrap_err().0, 2);
+    fs::remove_file(copy.path().join("tile")).unwrap();
+    let (printed, ended) = export().await;
+    ended.unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&printed).unwrap()["size"], SIZE);
+    assert_eq!(verify(&[to]).await.unwrap()["size"], SIZE);
+    export().await.1.unwrap();
+    // One that was cut short by other means.
+    let bundle = copy.path().join("tile/entries/000");
+    let bytes = fs::read(&bundle).unwrap();
+    fs::write(&bundle, &bytes[..bytes.len() / 2]).unwrap();
+    let (code, line) = verify(&[to]).await.unwrap_err();
+    assert!(code == 1 && line.contains("tile/entries/000") && line.contains("first at entry 1"), "{line}");
+    fs::remove_file(&bundle).unwrap();
+    let (code, line) = verify(&[to]).await.unwrap_err();
+    assert!(code == 1 && line.contains("truncated at entry 0: tile/entries/000 is missing"), "{line}");
+}

@@ -2,7 +2,7 @@
 //!
 //! The log itself is left as it is, and still verifies: only salts and values beside it go, without which a commitment
 //! leads back to nothing. A message comes a minute after the account has gone, when every request that was under way has
-//! ended; while the inbox still holds something from before, it comes again.
+//! ended; while the inbox still holds something from before, it waits, and then comes again.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -23,6 +23,10 @@ const AFTERMATH: Duration = Duration::from_secs(10);
 
 /// How many entries of the inbox are looked at.
 const WAITING_MAX: u16 = 1000;
+
+/// How often it is looked whether the log has them, and how often at most: half of what its Lambda may take.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOKS_MAX: usize = 30;
 
 /// The function behind the erasure queue.
 ///
@@ -48,15 +52,27 @@ async fn erase(store: &Store, body: &str) -> Result<&'static str> {
         serde_json::from_str(body).map_err(|error| Error::internal("read who was erased", error))?;
     // An id begins with its time.
     let last = AuditId::from_uuid(uuid_v7(person.at + AFTERMATH, [0xff; 10]));
-    if store.inbox(WAITING_MAX).await?.iter().any(|waiting| waiting.entry.id <= last) {
-        return Err(Error::unavailable("forget a person", "entries from before still wait for the log"));
-    }
+    wait_for_log(store, last).await?;
     let mut redacted = 0;
     for query in everything_of(&person) {
         redacted += store.redact(&query, &person).await?;
     }
     tracing::info!(redacted, "entries tell nothing of a person any more");
     Ok("erased")
+}
+
+/// Waits until nothing up to this id is in the inbox.
+///
+/// # Errors
+/// [`Error::Unavailable`] when the sequencer takes too long: the message comes again.
+async fn wait_for_log(store: &Store, last: AuditId) -> Result<()> {
+    for _ in 0..LOOKS_MAX {
+        if store.inbox(WAITING_MAX).await?.iter().all(|waiting| waiting.entry.id > last) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Err(Error::unavailable("forget a person", "entries from before still wait for the log"))
 }
 
 /// Where entries may tell of a person.

@@ -76,8 +76,8 @@ struct Sequencer {
 enum Round {
     /// Nothing waits any more.
     Idle,
-    /// So many entries were taken in.
-    Taken(usize),
+    /// So many entries were taken in, from that place on, and the inbox has let go of them.
+    Taken { first: u64, count: usize },
     /// Another sequencer moved the head meanwhile.
     Overtaken,
 }
@@ -119,12 +119,15 @@ impl Sequencer {
 
     /// Takes entries in until none waits, or time is up.
     async fn run(&self) -> Result<()> {
-        let mut taken = 0;
+        let (mut taken, mut cleared) = (0, None);
         let rounds = async {
             loop {
-                match self.round().await? {
+                match self.round(cleared).await? {
                     Round::Idle => return Ok(()),
-                    Round::Taken(count) => taken += count,
+                    Round::Taken { first, count } => {
+                        taken += count;
+                        cleared = Some(first);
+                    }
                     Round::Overtaken => tokio::time::sleep(PAUSE).await,
                 }
             }
@@ -141,9 +144,11 @@ impl Sequencer {
         outcome.unwrap_or(Ok(()))
     }
 
-    async fn round(&self) -> Result<Round> {
+    /// `cleared` is the place of the entries that this run has cleared out of the inbox already.
+    async fn round(&self, cleared: Option<u64>) -> Result<Round> {
         let head = self.store.log_head().await?;
-        if let Some((head, work)) = head.as_ref().and_then(|head| Some((head, head.work?))) {
+        let work = head.as_ref().and_then(|head| Some((head, head.work?)));
+        if let Some((head, work)) = work.filter(|(_, work)| cleared != Some(work.first)) {
             let Some(ids) = self.store.batch(work).await? else { return Ok(Round::Overtaken) };
             if !work.is_logged {
                 return self.resume(head, &ids).await;
@@ -207,7 +212,7 @@ impl Sequencer {
             work: Some(Work { first: head.size, is_logged: true }),
         };
         match self.store.move_head(next, Some(head)).await? {
-            Some(_) => self.store.clear_inbox(&ids).await.map(|()| Round::Taken(count)),
+            Some(_) => self.store.clear_inbox(&ids).await.map(|()| Round::Taken { first: head.size, count }),
             None => Ok(Round::Overtaken),
         }
     }

@@ -34,8 +34,10 @@ const BY_TARGET: Index = Index("gsi3");
 /// How many rows one transaction holds, beside its look at the head.
 const ROWS_PER_TRANSACTION: usize = 99;
 
-/// How many rows are read, and how many of them written at once, while a person is forgotten.
+/// How many rows are read at once while a person is forgotten.
 const ROWS_PER_READ: i32 = 500;
+
+/// How many calls that cannot be in each other's way are under way at once.
 const CONCURRENT: usize = 16;
 
 /// How many items DynamoDB deletes in one batch.
@@ -295,12 +297,13 @@ impl Store {
         self.put_if_unchanged(next, old).await
     }
 
-    /// Up to `limit` entries that wait in the inbox, oldest first. What the log cannot take is reported and left: every
-    /// function may put something there.
+    /// About `limit` entries that wait in the inbox, oldest first: as many of each of its partitions, since ids spread
+    /// evenly. What the log cannot take is reported and left: every function may put something there.
     pub async fn inbox(&self, limit: u16) -> Result<Vec<AuditEntry>> {
+        let share = usize::from(limit.div_ceil(u16::from(SHARDS)));
         let shards = (0..SHARDS).map(|shard| async move {
             let query = Query::<AuditEntry>::table(AuditEntry::partition(shard), "audit#").consistent();
-            self.first(&query, usize::from(limit)).await
+            self.first(&query, share).await
         });
         let mut waiting: Vec<AuditEntry> = Vec::new();
         for item in try_join_all(shards).await?.into_iter().flatten() {
@@ -317,7 +320,6 @@ impl Store {
             }
         }
         waiting.sort_by_key(|waiting| waiting.entry.id);
-        waiting.truncate(usize::from(limit));
         Ok(waiting)
     }
 
@@ -424,10 +426,8 @@ impl Store {
 
     /// Takes entries out of the inbox that are in the log.
     pub async fn clear_inbox(&self, ids: &[AuditId]) -> Result<()> {
-        for ids in ids.chunks(DELETES_PER_BATCH) {
-            self.clear_some(ids).await?;
-        }
-        Ok(())
+        let batches: Vec<_> = ids.chunks(DELETES_PER_BATCH).map(|ids| self.clear_some(ids)).collect();
+        stream::iter(batches).buffer_unordered(CONCURRENT).try_collect().await
     }
 
     async fn clear_some(&self, ids: &[AuditId]) -> Result<()> {

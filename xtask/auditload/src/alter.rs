@@ -33,14 +33,15 @@ struct Original {
 /// Alters a log so often; what was not noticed is told.
 pub(crate) fn alter(count: u64) -> Result<Value> {
     let original = Original::new()?;
+    let count = usize::try_from(count)?;
     let missed = Mutex::new(Vec::new());
-    let workers = thread::available_parallelism()?.get() as u64;
+    let workers = thread::available_parallelism()?.get();
     thread::scope(|scope| {
-        let work = |worker: u64| {
+        let work = |worker: usize| {
             let (original, missed) = (&original, &missed);
             move || -> io::Result<()> {
                 let folder = tempfile::tempdir_in(memory())?;
-                for number in (worker..count).step_by(workers as usize) {
+                for number in (worker..count).step_by(workers) {
                     if let Some(what) = original.altered(folder.path(), number)? {
                         missed.lock().expect("no worker panics").push(what);
                     }
@@ -52,7 +53,7 @@ pub(crate) fn alter(count: u64) -> Result<Value> {
         workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
     })?;
     let missed = missed.into_inner()?;
-    Ok(json!({ "alterations": count, "noticed": count - missed.len() as u64, "missed": missed }))
+    Ok(json!({ "alterations": count, "noticed": count - missed.len(), "missed": missed }))
 }
 
 /// Where files cost least.
@@ -78,10 +79,10 @@ impl Original {
     }
 
     /// Alters a copy; answers what was not noticed.
-    fn altered(&self, folder: &Path, number: u64) -> io::Result<Option<String>> {
+    fn altered(&self, folder: &Path, number: usize) -> io::Result<Option<String>> {
         let ways: Vec<&Alteration> = ALTERATIONS.iter().filter(|way| way.size_min <= SIZE).collect();
         let draw = u64::from_be_bytes(platform::ids::random::<8>());
-        let way = ways[usize::try_from(number).unwrap_or(0) % ways.len()];
+        let way = ways[number % ways.len()];
         let at = draw % (SIZE - 1);
         let copy = folder.join("log");
         for (path, bytes) in &self.files {

@@ -68,11 +68,13 @@ pub(crate) async fn append(seconds: u64) -> Result<Value> {
     }
     waits.sort();
     let percentile = |percent: usize| waits[(waits.len() - 1) * percent / 100].as_secs_f64();
+    let count = u32::try_from(committed.len())?;
+    let per_second = |time: Duration| f64::from(count) / time.as_secs_f64();
     Ok(json!({
-        "entries": committed.len(),
-        "appended_per_second": committed.len() as f64 / appended_in.as_secs_f64(),
-        "sequenced_per_second": committed.len() as f64 / sequenced_in.as_secs_f64(),
-        "waiting_at_the_end": committed.len() as u64 - at_the_end,
+        "entries": count,
+        "appended_per_second": per_second(appended_in),
+        "sequenced_per_second": per_second(sequenced_in),
+        "waiting_at_the_end": u64::from(count) - at_the_end,
         "p50_seconds": percentile(50),
         "p99_seconds": percentile(99),
         "verified": report.checkpoint.size,

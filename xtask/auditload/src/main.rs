@@ -16,6 +16,10 @@ mod verify;
 
 use std::error::Error;
 
+/// As the local cloud has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Result<()> {

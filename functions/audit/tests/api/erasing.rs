@@ -126,7 +126,7 @@ async fn nothing_of_a_person_is_left_and_the_log_is_as_it_was() {
 }
 
 /// What is filed after the eraser was there would stay for ever.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn it_waits_for_what_was_written_before() {
     let archive = Archive::new().await;
     let own = lives(&archive).await;

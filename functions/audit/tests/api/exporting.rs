@@ -80,7 +80,7 @@ async fn every_day_has_an_export_that_verifies_and_continues_the_one_before() {
         );
         let note = newest["checkpoint"].as_str().unwrap();
         assert_eq!(note, exported.text(&format!("roots/{date}")));
-        earlier.push(Checkpoint::open(note, key.name(), &[key.clone()]).unwrap().checkpoint);
+        earlier.push(Checkpoint::open(note, key.name(), std::slice::from_ref(&key)).unwrap().checkpoint);
         archive.lab.advance(DAY);
     }
     assert_eq!(earlier.iter().map(|root| root.size).collect::<Vec<_>>(), [301, 302, 903]);

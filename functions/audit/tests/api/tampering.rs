@@ -114,6 +114,30 @@ async fn what_the_log_cannot_take_holds_up_nothing() {
     assert_eq!(archive.history().await.len(), 4);
 }
 
+/// Whoever may add to the inbox can put back what the log has.
+#[tokio::test]
+async fn an_entry_of_the_log_is_not_logged_again() {
+    let archive = Archive::new().await;
+    archive.commit("note.create", 0..2).await;
+    let client = aws_sdk_dynamodb::Client::new(&archive.lab.cloud().sdk_config());
+    let table = &archive.lab.environment("audit-sequencer")["AUDIT_TABLE"];
+    let waiting = client.scan().table_name(table).send().await.unwrap().items.unwrap();
+    archive.sequence().await.unwrap();
+    let rows = testkit::rows::rows(&archive.lab).await;
+    for item in waiting {
+        client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+    }
+    archive.commit("note.create", 2..3).await;
+    archive.sequence().await.unwrap();
+    assert_eq!(archive.history().await.len(), 4);
+    let entries = |rows: &testkit::rows::Rows| {
+        let rows = testkit::rows::table(rows, "ledger").iter();
+        rows.filter(|row| row.contains("entry#")).cloned().collect::<Vec<_>>()
+    };
+    let after = entries(&testkit::rows::rows(&archive.lab).await);
+    assert!(entries(&rows).iter().all(|row| after.contains(row)), "their rows are as they were");
+}
+
 /// Each row: an attribute, as DynamoDB's expressions name it, and what somebody makes of it.
 #[tokio::test]
 async fn a_row_that_was_altered_is_not_answered() {

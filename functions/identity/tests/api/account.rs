@@ -11,6 +11,7 @@ use platform::{
 };
 use serde_json::{Value, json};
 use store::Change;
+use store::audit::Erased;
 use testkit::{
     Answer, App,
     rows::{rows, table},
@@ -147,6 +148,11 @@ async fn nothing_of_an_erased_person_is_left() {
     app.lab().advance(Duration::from_mins(16));
     app.lab().cloud().sweep_expired().unwrap();
     assert_eq!(traces(&app, &ann).await, Vec::<String>::new());
+    let rows = testkit::rows::rows(app.lab()).await;
+    let told = testkit::rows::table(&rows, "outbox").iter().filter(|row| row.contains(Erased::QUEUE));
+    let told: Vec<&String> = told.collect();
+    assert_eq!(told.len(), 1, "the audit log is told whom to forget: {told:?}");
+    assert!(told[0].contains(&ann.id) && told[0].contains(&ann.tenant_id) && !told[0].contains(&ann.email()));
 }
 
 #[tokio::test]
