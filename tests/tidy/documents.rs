@@ -96,6 +96,24 @@ fn the_public_routes_are_a_committed_list() -> Result<()> {
     Ok(())
 }
 
+/// What changes something is tried, cut off anywhere, and found in the audit log: `testkit::trail`.
+#[test]
+fn every_group_that_changes_something_has_its_trail_tried() -> Result<()> {
+    let mut breaches = Vec::new();
+    for group in localstack::functions::HTTP_GROUPS {
+        let name = group.function.trim_end_matches("Function").to_lowercase();
+        let document = serde_json::to_value((group.openapi)())?;
+        let test = workspace::root().join(format!("functions/{name}/tests/api/trail.rs"));
+        if !testkit::trail::changing(&document).is_empty() && !test.exists() {
+            breaches.push(format!(
+                "functions/{name}/tests/api/trail.rs: it is not there; write it as identity's is"
+            ));
+        }
+    }
+    assert_none("what changes something leaves its entry", &breaches);
+    Ok(())
+}
+
 #[test]
 fn every_operation_names_its_permission() -> Result<()> {
     let document: serde_json::Value =

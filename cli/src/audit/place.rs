@@ -74,8 +74,17 @@ fn roots_in(folder: &Path) -> io::Result<Vec<String>> {
     for day in days {
         roots.push(path::root(&day?.file_name().to_string_lossy()));
     }
+    roots.retain(|path| is_root(path));
     roots.sort();
     Ok(roots)
+}
+
+/// Whether it is the path of a day's checkpoint, and nothing that a copy or a desktop has left beside them.
+fn is_root(path: &str) -> bool {
+    let day = path.strip_prefix(ROOTS).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default();
+    let is_digit =
+        |at: usize, byte: u8| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    day.len() == "YYYY-MM-DD".len() && day.bytes().enumerate().all(|(at, byte)| is_digit(at, byte))
 }
 
 /// Objects of a bucket under a prefix.
@@ -102,7 +111,8 @@ impl Objects {
     fn roots(&self) -> Result<Vec<String>, String> {
         let listed = self.wait(self.bucket.list(&format!("{}{ROOTS}/", self.prefix)))?;
         // S3 lists in the order of the keys' bytes, which for days is that of time.
-        Ok(listed.into_iter().filter_map(|key| Some(key.strip_prefix(&self.prefix)?.to_owned())).collect())
+        let paths = listed.iter().filter_map(|key| key.strip_prefix(&self.prefix));
+        Ok(paths.filter(|path| is_root(path)).map(str::to_owned).collect())
     }
 
     fn wait<T: Send>(&self, answer: impl Future<Output = kernel::Result<T>> + Send) -> Result<T, String> {

@@ -139,6 +139,7 @@ fn export() -> TempDir {
     fs::create_dir(&roots).unwrap();
     fs::copy(earlier.path().join("checkpoint"), roots.join("2026-01-01")).unwrap();
     fs::rename(folder.path().join("checkpoint"), roots.join("2026-01-02")).unwrap();
+    fs::write(roots.join(".tmpAbCdEf"), "what a copy that was killed has left").unwrap();
     folder
 }
 

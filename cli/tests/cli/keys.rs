@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use platform::{Function, function::RotationHandler};
 use serde_json::{Value, json};
-use testkit::{App, Lab};
+use testkit::{App, Lab, trail::entries_of};
 
 use crate::{failed, groundwork};
 
@@ -104,6 +104,7 @@ async fn a_revoked_key_is_gone_at_once_and_stays_gone() {
         assert_eq!(kids(&after, "active"), kids(&before, "next"));
         assert!(!printed(&lab, &["jwks", "print"]).await.to_string().contains(kid));
     }
+    assert_eq!(entries_of(&lab, "signing_keys.revoke").await, 1);
     let (code, line) = failed(groundwork(&lab, &["keys", "revoke", "nobody"]).await.1);
     assert_eq!((code, &*line), (1, "there is no key nobody"));
 }
@@ -127,6 +128,7 @@ async fn an_rsa_key_is_taken_in_once_as_pem_or_der() {
         let (code, line) = failed(groundwork(&lab, &["keys", "import", &path]).await.1);
         assert_eq!(code, 1);
         assert!(line.ends_with("already, as next"), "{line}");
+        assert_eq!(entries_of(&lab, "signing_keys.import").await, 1);
     }
     let (lab, _app) = stack().await;
     for (name, content, code, said) in [

@@ -66,6 +66,7 @@ async fn a_new_admin_secret_opens_what_the_one_before_did() {
             list(&before).await.problem(401);
         }
     }
+    assert_eq!(testkit::trail::entries_of(&lab, "admin_secret.replace").await, 2);
 }
 
 #[tokio::test]

@@ -28,6 +28,9 @@ const WAITING_MAX: u16 = 1000;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOKS_MAX: usize = 30;
 
+/// How long after a row was filed the indexes have it, at the latest: they follow within a fraction of a second.
+const INDEXES_FOLLOW: Duration = Duration::from_secs(5);
+
 /// The function behind the erasure queue.
 ///
 /// # Errors
@@ -53,6 +56,7 @@ async fn erase(store: &Store, body: &str) -> Result<&'static str> {
     // An id begins with its time.
     let last = AuditId::from_uuid(uuid_v7(person.at + AFTERMATH, [0xff; 10]));
     wait_for_log(store, last).await?;
+    tokio::time::sleep(INDEXES_FOLLOW).await;
     let mut redacted = 0;
     for query in everything_of(&person) {
         redacted += store.redact(&query, &person).await?;

@@ -122,9 +122,9 @@ impl Exporter {
         if !is_exported {
             return Err(altered(path::ROOTS, format!("the log of {start} entries is not the one exported")));
         }
-        let mut wanted: Vec<Tile> =
-            (start..new.size).filter_map(|index| Tile::holding(0, index, new.size)).collect();
-        wanted.dedup();
+        let width = u64::from(tile::WIDTH);
+        let firsts = (start - start % width..new.size).step_by(usize::from(tile::WIDTH));
+        let wanted: Vec<Tile> = firsts.filter_map(|first| Tile::holding(0, first, new.size)).collect();
         let read = self.log.tiles(wanted).await?;
         let leaves: Vec<Hash> = (start..new.size).filter_map(|index| read.leaf(index)).collect();
         tiles.append(start, &leaves).map_err(|error| altered("tile/0", error))?;

@@ -96,7 +96,7 @@ pub const ERASER_NEEDS: Needs = Needs {
     settings: &[],
     grants: &[
         Grant::on(audit::TABLE.0, &["dynamodb:Query"]),
-        Grant::on(ledger::TABLE.0, &["dynamodb:Query", "dynamodb:PutItem"]),
+        Grant::on(ledger::TABLE.0, &["dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem"]),
         Grant::on_index(ledger::TABLE.0, "gsi1", &["dynamodb:Query"]),
         Grant::on_index(ledger::TABLE.0, "gsi3", &["dynamodb:Query"]),
     ],

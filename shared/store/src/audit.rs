@@ -156,14 +156,12 @@ impl AuditEntry {
     }
 
     /// What is left of the openings when a person is forgotten: nothing of who they were, where they were and what they
-    /// had; what tells of somebody else stays. Of what was done in their own tenant nothing is left.
+    /// had; what tells of somebody else stays. Whatever was done in their own tenant was done to them.
     pub(crate) fn openings_without(&self, person: &Erased) -> Openings {
         let Self { entry, openings } = self;
-        if entry.tenant_id == person.tenant_id {
-            return Openings::default();
-        }
         let names = |opening: &Option<Opening>| opening.as_ref().is_some_and(|opening| person.is(opening));
-        let (is_actor, is_target) = (names(&openings.actor), names(&openings.target));
+        let is_actor = names(&openings.actor);
+        let is_target = names(&openings.target) || entry.tenant_id == person.tenant_id;
         // Nobody else was there.
         let was_alone = is_actor || is_target && entry.actor.kind == PrincipalKind::Anonymous.name();
         let kept = |opening: &Option<Opening>, is_theirs: bool| opening.clone().filter(|_| !is_theirs);

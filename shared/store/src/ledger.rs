@@ -18,9 +18,9 @@ use tlog::Hash;
 
 use crate::{
     Entity, Index, Key, Query, Store, Stored, Table,
-    audit::{self, AuditEntry, Erased, Opening, Openings, SHARDS},
+    audit::{self, AuditEntry, Erased, Opening, SHARDS},
     change::{ATTEMPTS, backoff, changed_meanwhile},
-    entity::{self, number},
+    entity::{self, Item, number},
     failure::translate,
 };
 
@@ -301,43 +301,43 @@ impl Store {
     /// evenly. What the log cannot take is reported and left: every function may put something there.
     pub async fn inbox(&self, limit: u16) -> Result<Vec<AuditEntry>> {
         let share = usize::from(limit.div_ceil(u16::from(SHARDS)));
-        let shards = (0..SHARDS).map(|shard| async move {
-            let query = Query::<AuditEntry>::table(AuditEntry::partition(shard), "audit#").consistent();
-            self.first(&query, share).await
-        });
-        let mut waiting: Vec<AuditEntry> = Vec::new();
-        for item in try_join_all(shards).await?.into_iter().flatten() {
-            let key = Key::of(&item);
-            let entry = entity::decode::<AuditEntry>(item).map(|entry| entry.value);
-            match entry {
-                Ok(entry) if key.as_ref() == Some(&entry.key()) && entry.is_admissible() => {
-                    waiting.push(entry);
-                }
-                Ok(_) => {
-                    tracing::error!(?key, "an item of the inbox is not what its key or its openings say");
-                }
-                Err(error) => tracing::error!(?key, %error, "an item of the inbox is no audit entry"),
-            }
-        }
+        let shards = try_join_all((0..SHARDS).map(|shard| self.shard(shard, share))).await?;
+        let mut waiting: Vec<AuditEntry> = shards.into_iter().flatten().collect();
         waiting.sort_by_key(|waiting| waiting.entry.id);
         Ok(waiting)
     }
 
+    /// The first entries of one partition of the inbox that the log can take: what it cannot holds up none of them.
+    async fn shard(&self, shard: u8, limit: usize) -> Result<Vec<AuditEntry>> {
+        let query = Query::<AuditEntry>::table(AuditEntry::partition(shard), "audit#").consistent();
+        let (mut found, mut start) = (Vec::new(), None);
+        while found.len() < limit {
+            let room = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
+            let (items, last) = self.run(&query, room, start).await?;
+            found.extend(items.into_iter().filter_map(admissible));
+            start = last;
+            if start.is_none() {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     /// Those of some entries that the log does not have yet. What it has and somebody has put back into the inbox is
-    /// reported and left there.
+    /// reported, and taken out again.
     pub async fn unlogged(&self, waiting: Vec<AuditEntry>) -> Result<Vec<AuditEntry>> {
         let keys: Vec<Key> =
             waiting.iter().map(|audit| LoggedEntry::key_of(audit.entry.tenant_id, audit.entry.id)).collect();
         let batches = keys.chunks(READS_PER_BATCH).map(|keys| self.fetch_many(TABLE, keys, true));
         let found: HashSet<Key> = try_join_all(batches).await?.iter().flatten().filter_map(Key::of).collect();
-        let is_new = |(audit, key): (AuditEntry, &Key)| {
-            if found.contains(key) {
-                tracing::error!(id = %audit.entry.id, "an entry of the log was put into the inbox again");
-                return None;
-            }
-            Some(audit)
-        };
-        Ok(waiting.into_iter().zip(&keys).filter_map(is_new).collect())
+        let (put_back, new): (Vec<_>, Vec<_>) =
+            waiting.into_iter().zip(&keys).partition(|(_, key)| found.contains(key));
+        let put_back: Vec<AuditId> = put_back.into_iter().map(|(audit, _)| audit.entry.id).collect();
+        if !put_back.is_empty() {
+            tracing::error!(ids = ?put_back, "entries of the log were put into the inbox again");
+            self.clear_inbox(&put_back).await?;
+        }
+        Ok(new.into_iter().map(|(audit, _)| audit).collect())
     }
 
     /// The entries with these ids, which are in the inbox until they are in the log, in the same order.
@@ -401,15 +401,11 @@ impl Store {
         let (mut redacted, mut start) = (0, None);
         loop {
             let (items, last) = self.run(found, ROWS_PER_READ, start).await?;
-            let rows: Vec<Stored<LoggedEntry>> =
-                items.into_iter().map(entity::decode).collect::<Result<_>>()?;
-            let writes = rows.iter().filter_map(|row| {
-                let openings = row.audit.openings_without(person);
-                (openings != row.audit.openings).then(|| self.reopen(row, openings))
-            });
-            redacted += stream::iter(writes.collect::<Vec<_>>())
+            let keys: Vec<Key> = items.iter().filter_map(Key::of).collect();
+            let rows: Vec<_> = keys.iter().map(|key| self.forget(key, person)).collect();
+            redacted += stream::iter(rows)
                 .buffer_unordered(CONCURRENT)
-                .try_fold(0, async |count, ()| Ok(count + 1))
+                .try_fold(0, async |count, forgot| Ok(count + usize::from(forgot)))
                 .await?;
             start = last;
             if start.is_none() {
@@ -418,10 +414,16 @@ impl Store {
         }
     }
 
-    async fn reopen(&self, row: &Stored<LoggedEntry>, openings: Openings) -> Result<()> {
+    /// Forgets them in one row, as it is now: an index may tell of one that was changed since.
+    async fn forget(&self, key: &Key, person: &Erased) -> Result<bool> {
+        let Some(row) = self.get_consistent::<LoggedEntry>(key).await? else { return Ok(false) };
+        let openings = row.audit.openings_without(person);
+        if openings == row.audit.openings {
+            return Ok(false);
+        }
         let audit = AuditEntry { openings, ..row.audit.clone() };
         let next = LoggedEntry { audit, ..row.value.clone() };
-        self.put_if_unchanged(next, Some(row)).await?.map(|_| ()).ok_or_else(changed_meanwhile)
+        self.put_if_unchanged(next, Some(&row)).await?.map(|_| true).ok_or_else(changed_meanwhile)
     }
 
     /// Takes entries out of the inbox that are in the log.
@@ -452,6 +454,17 @@ impl Store {
         }
         Err(Error::unavailable("clear the inbox", "the table kept leaving some"))
     }
+}
+
+/// The entry of an item of the inbox, if the log can take it.
+fn admissible(item: Item) -> Option<AuditEntry> {
+    let key = Key::of(&item);
+    match entity::decode::<AuditEntry>(item).map(|entry| entry.value) {
+        Ok(entry) if key.as_ref() == Some(&entry.key()) && entry.is_admissible() => return Some(entry),
+        Ok(_) => tracing::error!(?key, "an item of the inbox is not what its key or its openings say"),
+        Err(error) => tracing::error!(?key, %error, "an item of the inbox is no audit entry"),
+    }
+    None
 }
 
 fn unbuilt(error: aws_sdk_dynamodb::error::BuildError) -> Error {

@@ -84,6 +84,14 @@ fn action(row: &str) -> String {
     action.unwrap_or_else(|| panic!("no action in {row}")).to_owned()
 }
 
+/// How many entries there are of an action.
+///
+/// # Panics
+/// When a table cannot be read.
+pub async fn entries_of(lab: &Lab, name: &str) -> usize {
+    table(&rows(lab).await, "audit").iter().filter(|row| action(row) == name).count()
+}
+
 /// Every operation of a document that may change something, and how it is told: method and path.
 pub fn changing(document: &Value) -> Vec<(String, String)> {
     let paths = document["paths"].as_object().into_iter().flatten();

@@ -23,6 +23,9 @@ const SIZE: u64 = 270;
 /// Where the log stood before.
 const EARLIER_SIZE: u64 = 130;
 
+/// Every so many alterations one is of the list, the others are of any byte anywhere.
+const LISTED: usize = 4;
+
 /// A log in memory, and what it was.
 struct Original {
     files: Vec<(PathBuf, Vec<u8>)>,
@@ -80,28 +83,65 @@ impl Original {
 
     /// Alters a copy; answers what was not noticed.
     fn altered(&self, folder: &Path, number: usize) -> io::Result<Option<String>> {
-        let ways: Vec<&Alteration> = ALTERATIONS.iter().filter(|way| way.size_min <= SIZE).collect();
-        let draw = u64::from_be_bytes(platform::ids::random::<8>());
-        let way = ways[number % ways.len()];
-        let at = draw % (SIZE - 1);
         let copy = folder.join("log");
         for (path, bytes) in &self.files {
             let file = copy.join(path);
             fs::create_dir_all(file.parent().unwrap_or(&copy))?;
             fs::write(file, bytes)?;
         }
-        (way.apply)(&copy, at)?;
+        let missed = if number.is_multiple_of(LISTED) {
+            self.listed(&copy, number / LISTED)
+        } else {
+            self.anywhere(&copy)
+        };
+        fs::remove_dir_all(&copy)?;
+        missed
+    }
+
+    /// One bit, a byte more, the rest less, or the whole of any file that the log is made of.
+    fn anywhere(&self, copy: &Path) -> io::Result<Option<String>> {
+        let files: Vec<_> = self.files.iter().filter(|(path, _)| !path.ends_with(EARLIER)).collect();
+        let (path, bytes) = files[drawn(files.len())];
+        let (at, bit, way) = (drawn(bytes.len()), drawn(8), drawn(4));
+        let mut altered = bytes.clone();
+        match way {
+            0 => altered[at] ^= 1 << bit,
+            1 => altered.insert(at, bytes[at] ^ (1 << bit)),
+            2 => altered.truncate(at),
+            _ => altered.clear(),
+        }
+        let file = copy.join(path);
+        if altered.is_empty() {
+            fs::remove_file(&file)?;
+        } else {
+            fs::write(&file, altered)?;
+        }
+        Ok(match verify(&Folder::new(copy), std::slice::from_ref(&self.key), None, &[]) {
+            Err(_) => None,
+            Ok(_) => Some(format!("{} altered at byte {at}, bit {bit}, in way {way}", path.display())),
+        })
+    }
+
+    fn listed(&self, copy: &Path, number: usize) -> io::Result<Option<String>> {
+        let ways: Vec<&Alteration> = ALTERATIONS.iter().filter(|way| way.size_min <= SIZE).collect();
+        let way = ways[number % ways.len()];
+        let at = u64::try_from(drawn(usize::try_from(SIZE - 1).unwrap_or(1))).unwrap_or(0);
+        (way.apply)(copy, at)?;
         // Rolled back it is a log like any other, to everybody but who knows it.
         let is_known = way.expected == Expected::Rollback;
         let kept = if is_known { std::slice::from_ref(&self.present) } else { &[] };
-        let verified = verify(&Folder::new(&copy), std::slice::from_ref(&self.key), None, kept);
-        fs::remove_dir_all(&copy)?;
+        let verified = verify(&Folder::new(copy), std::slice::from_ref(&self.key), None, kept);
         Ok(match verified {
             Err(failure) if way.expected.is_met(&failure, at) => None,
             Err(failure) => Some(format!("{} at {at} is told of elsewhere: {failure}", way.name)),
             Ok(_) => Some(format!("{} at {at}", way.name)),
         })
     }
+}
+
+/// A number below that.
+fn drawn(below: usize) -> usize {
+    usize::from_be_bytes(platform::ids::random()) % below
 }
 
 fn read(root: &Path, folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) -> Result<()> {

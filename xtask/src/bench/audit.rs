@@ -24,10 +24,12 @@ enum Goal {
     Same(&'static str),
 }
 
-const FIGURES: [Figure; 8] = [
+const FIGURES: [Figure; 10] = [
     figure("append", "appended_per_second", Goal::Least(1_000.0)),
     figure("append", "sequenced_per_second", Goal::Least(1_000.0)),
     figure("append", "p99_seconds", Goal::Most(2.0)),
+    figure("kills", "kills", Goal::Least(100.0)),
+    figure("kills", "checkpoints", Goal::Least(100.0)),
     figure("kills", "entries", Goal::Same("changes")),
     figure("kills", "continues", Goal::Same("checkpoints")),
     figure("alter", "noticed", Goal::Same("alterations")),

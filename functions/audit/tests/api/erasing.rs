@@ -84,7 +84,7 @@ async fn lives(archive: &Archive) -> TenantId {
     own
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_of_a_person_is_left_and_the_log_is_as_it_was() {
     let archive = Archive::new().await;
     let own = lives(&archive).await;

@@ -53,7 +53,7 @@ async fn a_day_s_tick_exports_the_log() {
     assert!(archive.exported().await.contains_key("roots/2026-01-01"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_message_erases_a_person() {
     let archive = Archive::new().await;
     archive.lab.advance(std::time::Duration::from_hours(1));

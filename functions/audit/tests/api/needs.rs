@@ -58,7 +58,7 @@ async fn every_permission_of_the_sequencers_is_used() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_permission_of_the_eraser_and_the_exporter_is_used() {
     let archive = Archive::new().await;
     archive.sequence().await.unwrap();

@@ -94,7 +94,7 @@ impl Vault {
     }
 
     /// Writes into the audit log what is about to be done to the keys. They are no row of a table, so it is no
-    /// transaction: what fails after this has its entry all the same, and is done again with another.
+    /// transaction: what fails after this, at this very moment, has its entry all the same.
     async fn record(&self, action: &'static str, version: &str) -> Result<()> {
         let actor = auth::by_itself(format!("keys-{version}"), self.now());
         self.store.commit(&actor, Change::new(action, "signing_keys", version)).await
@@ -105,7 +105,10 @@ impl Vault {
     /// # Errors
     /// [`Error::Conflict`] when another is in use by now.
     pub async fn put_in_use(&self, action: &'static str, version: &str, base: Option<&str>) -> Result<()> {
-        self.record(action, version).await?;
+        let in_use = self.secrets.labels(&self.signing).await?;
+        if base.is_none_or(|base| in_use.has(base, CURRENT)) {
+            self.record(action, version).await?;
+        }
         self.secrets.move_label(&self.signing, CURRENT, Some(version), base).await
     }
 

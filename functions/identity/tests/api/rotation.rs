@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use identity::signing::{KeySet, KeyState, SigningKey, Vault};
 use kernel::{Error, Result};
-use testkit::{App, Lab};
+use testkit::{App, Lab, trail::entries_of};
 
 use crate::{
     people::{app, person},
@@ -52,6 +52,9 @@ async fn a_rotation_moves_every_key_one_step_and_publishes_all() {
     let (app, manager, vault) = ripe().await;
     let before = set(&vault).await;
     manager.rotate().await.unwrap();
+    for action in ["signing_keys.create", "signing_keys.rotate"] {
+        assert_eq!(entries_of(app.lab(), action).await, 1, "{action}");
+    }
     let after = set(&vault).await;
     assert_rotated_once(&before, &after);
     assert!(vault.publication().await.unwrap().unwrap().covers(&after));
@@ -134,7 +137,7 @@ async fn a_change_by_somebody_else_wins() {
 }
 
 async fn a_change_wins_over_a_rotation_after(steps: usize) {
-    let (_app, manager, vault) = ripe().await;
+    let (app, manager, vault) = ripe().await;
     let token = manager.begin().await;
     for step in &STEPS[..steps] {
         manager.step(step, &token).await.unwrap();
@@ -157,6 +160,8 @@ async fn a_change_wins_over_a_rotation_after(steps: usize) {
     }
     // And whoever read the set before that changes nothing either.
     assert_eq!(rule(vault.replace("signing_keys.revoke", &version, &current).await), "secret_changed");
+    assert_eq!(entries_of(app.lab(), "signing_keys.rotate").await, 0, "nothing was rotated");
+    assert_eq!(entries_of(app.lab(), "signing_keys.revoke").await, 1, "and one was revoked once");
     // The next rotation is not in the way of the one that was given up.
     assert_eq!(rule(manager.rotate().await), "key_published_too_briefly");
 }
