@@ -16,26 +16,36 @@ from urllib.parse import urlsplit
 
 WORKERS = 8
 # A token lives for a quarter of an hour.
-LOGIN_EVERY_S = 600
+LOGIN_EVERY_S = 600.0
+
+
+class Session:
+    """The operator's login, shared by all: as many at once would be refused."""
+
+    def __init__(self, login):
+        self.login, self.token, self.since = login, None, -LOGIN_EVERY_S
+        self.lock = threading.Lock()
+
+    def bearer(self, caller):
+        with self.lock:
+            if time.monotonic() - self.since >= LOGIN_EVERY_S:
+                self.token = caller.ask("POST", "/api/v1/auth/login", self.login)["access_token"]
+                self.since = time.monotonic()
+            return f"Bearer {self.token}"
 
 
 class Caller:
     """One connection, as the operator."""
 
-    def __init__(self, url, login):
+    def __init__(self, url, session):
         parts = urlsplit(url)
         self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
-        self.login = login
-        self.token = None
-        self.since = 0.0
+        self.session = session
 
-    def ask(self, method, path, body=None, headers=None):
-        headers = dict(headers or {})
+    def ask(self, method, path, body=None):
+        headers = {}
         if path != "/api/v1/auth/login":
-            if time.monotonic() - self.since > LOGIN_EVERY_S:
-                self.since = time.monotonic()
-                self.token = self.ask("POST", "/api/v1/auth/login", self.login)["access_token"]
-            headers["authorization"] = f"Bearer {self.token}"
+            headers["authorization"] = self.session.bearer(self)
         if body is not None:
             headers["content-type"] = "application/json"
         self.connection.request(method, path, json.dumps(body) if body is not None else None, headers)
@@ -57,7 +67,8 @@ def main():
     with open(login, encoding="utf-8") as file:
         operator = json.load(file)
     operator = {"email": operator["email"], "password": operator["password"]}
-    callers = [Caller(url, operator) for _ in range(WORKERS)]
+    session = Session(operator)
+    callers = [Caller(url, session) for _ in range(WORKERS)]
     failures = []
 
     def work(caller):
