@@ -155,7 +155,8 @@ impl Sequencer {
             }
             self.store.clear_inbox(&ids).await?;
         }
-        let waiting = self.store.unlogged(self.store.inbox(ENTRIES_MAX).await?).await?;
+        let size = head.as_ref().map_or(0, |head| head.size);
+        let waiting = self.store.unlogged(self.store.inbox(ENTRIES_MAX).await?, size).await?;
         if waiting.is_empty() {
             return self.rest(head).await;
         }

@@ -6,11 +6,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use kernel::{Error, Result, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// An item as the SDK carries it.
 /// The attribute by which DynamoDB knows when an item may go, in seconds since the Unix epoch: the tables of `template.yaml`
 /// name the same.
 pub const TTL: &str = "ttl";
 
+/// An item as the SDK carries it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// A table, named by the environment variable that holds its physical name.

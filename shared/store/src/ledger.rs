@@ -323,21 +323,24 @@ impl Store {
         Ok(found)
     }
 
-    /// Those of some entries that the log does not have yet. What it has and somebody has put back into the inbox is
-    /// reported, and taken out again.
-    pub async fn unlogged(&self, waiting: Vec<AuditEntry>) -> Result<Vec<AuditEntry>> {
+    /// Those of some entries that a log of `size` does not have. What it has and somebody has put back into the inbox is
+    /// reported, and taken out again. What is filed behind its end is another sequencer's, at this moment: it stays.
+    pub async fn unlogged(&self, waiting: Vec<AuditEntry>, size: u64) -> Result<Vec<AuditEntry>> {
         let keys: Vec<Key> =
             waiting.iter().map(|audit| LoggedEntry::key_of(audit.entry.tenant_id, audit.entry.id)).collect();
         let batches = keys.chunks(READS_PER_BATCH).map(|keys| self.fetch_many(TABLE, keys, true));
-        let found: HashSet<Key> = try_join_all(batches).await?.iter().flatten().filter_map(Key::of).collect();
-        let (put_back, new): (Vec<_>, Vec<_>) =
-            waiting.into_iter().zip(&keys).partition(|(_, key)| found.contains(key));
-        let put_back: Vec<AuditId> = put_back.into_iter().map(|(audit, _)| audit.entry.id).collect();
-        if !put_back.is_empty() {
-            tracing::error!(ids = ?put_back, "entries of the log were put into the inbox again");
-            self.clear_inbox(&put_back).await?;
+        let mut logged = HashSet::new();
+        for item in try_join_all(batches).await?.into_iter().flatten() {
+            let row = entity::decode::<LoggedEntry>(item)?;
+            if row.index < size {
+                logged.insert(row.audit.entry.id);
+            }
         }
-        Ok(new.into_iter().map(|(audit, _)| audit).collect())
+        if !logged.is_empty() {
+            tracing::error!(ids = ?logged, "entries of the log were put into the inbox again");
+            self.clear_inbox(&logged.iter().copied().collect::<Vec<_>>()).await?;
+        }
+        Ok(waiting.into_iter().filter(|audit| !logged.contains(&audit.entry.id)).collect())
     }
 
     /// The entries with these ids, which are in the inbox until they are in the log, in the same order.

@@ -86,8 +86,8 @@ impl<T: Entity> Query<T> {
         Self { is_newest_first: sort == Sort::CreatedDescending, ..self }
     }
 
-    /// Only the entities whose field `attribute` is this; `a.b` is the field `b` of the field `a`. The rest is read and left out, so a page may hold fewer than
-    /// its limit though the list goes on.
+    /// Only the entities whose field `attribute` is this; `a.b` is the field `b` of the field `a`. The rest is read and left
+    /// out, so a page may hold fewer than its limit though the list goes on.
     #[must_use]
     pub fn only(mut self, attribute: &'static str, value: &impl Serialize) -> Self {
         // As the field is stored; what is no text equals no field of ours.

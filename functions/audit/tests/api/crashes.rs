@@ -56,6 +56,30 @@ async fn cut_off_from_the_bucket_behind_any_call() {
     cut_off_after_every_call(Service::S3, Effect::LostAnswer).await;
 }
 
+/// What another sequencer has filed and not published yet is under way: whoever read the head before that must not take
+/// it out of the inbox, from which it would be gone on with.
+#[tokio::test(start_paused = true)]
+async fn what_another_has_under_way_stays_in_the_inbox() {
+    let archive = Archive::new().await;
+    archive.commit("note.create", 0..3).await;
+    let cut = InjectedFault::on(Service::Dynamo, Effect::Reset).operation("PutItem").of("audit-sweeper");
+    archive.lab.cloud().inject(vec![cut]);
+    archive.sequence().await.unwrap_err();
+    archive.lab.cloud().inject(Vec::new());
+    let store = archive.lab.store();
+    let waiting = store.inbox(1000).await.unwrap();
+    assert_eq!(waiting.len(), 4);
+    assert_eq!(
+        store.unlogged(waiting.clone(), 0).await.unwrap(),
+        waiting,
+        "they are filed, and not in the log"
+    );
+    assert_eq!(store.inbox(1000).await.unwrap(), waiting);
+    archive.sequence().await.unwrap();
+    assert_eq!(archive.history().await.len(), 4);
+    assert!(store.unlogged(waiting, 4).await.unwrap().is_empty(), "now they are");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sequencers_at_once_make_one_history() {
     let archive = Archive::new().await;
