@@ -4,6 +4,7 @@
 //! cannot handle comes again after a pause, and no trigger waits for another.
 
 mod cron;
+mod filter;
 mod queue;
 mod rotation;
 mod schedule;
@@ -69,21 +70,15 @@ fn trigger(
 ) -> Result<(), TriggerError> {
     let mismatch = |event| TriggerError::Mismatch { function: loaded.declared.logical_id.clone(), event };
     match (event, &loaded.function) {
-        (Event::Queue { queue, batch_size, reports_failures }, Function::Sqs(handler)) => {
+        (Event::Queue { queue, batch_size, reports_failures, concurrency }, Function::Sqs(handler)) => {
             let source = queue::Source {
                 queue: queue.clone(),
                 batch_size: *batch_size,
                 reports_failures: *reports_failures,
+                concurrency: concurrency.unwrap_or(queue::CONCURRENCY),
             };
-            for _ in 0..queue::POLLERS {
-                tasks.spawn(queue::poll(
-                    cloud.clone(),
-                    loaded.declared.clone(),
-                    source.clone(),
-                    handler.clone(),
-                    stop.clone(),
-                ));
-            }
+            let poller = queue::Poller::new(cloud, loaded.declared.clone(), source, handler.clone());
+            tasks.spawn(poller.run(stop.clone()));
             Ok(())
         }
         (Event::Queue { .. }, _) => Err(mismatch("queue")),

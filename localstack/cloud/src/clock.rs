@@ -1,7 +1,7 @@
 //! The cloud's clock: the system's, plus what a test has added to it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
@@ -10,6 +10,8 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Clock {
     ahead_ms: Arc<AtomicU64>,
+    /// Since when it goes with tokio's clock, and what it showed then.
+    with_tokio: Arc<OnceLock<(Instant, Duration)>>,
 }
 
 impl Clock {
@@ -17,6 +19,9 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is AWS's clock, not the application's")]
     pub(crate) fn now(&self) -> Duration {
         let ahead = Duration::from_millis(self.ahead_ms.load(Ordering::Relaxed));
+        if let Some((since, shown)) = self.with_tokio.get() {
+            return *shown + since.elapsed() + ahead;
+        }
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + ahead
     }
 
@@ -29,6 +34,11 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "as above")]
     pub(crate) fn tick() -> Instant {
         Instant::now()
+    }
+
+    /// Goes with tokio's clock from now on, which a test can pause.
+    pub(crate) fn go_with_tokio(&self) {
+        self.with_tokio.get_or_init(|| (Self::tick(), self.now()));
     }
 
     /// Moves time forward.

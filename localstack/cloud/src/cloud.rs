@@ -339,6 +339,11 @@ impl Cloud {
         Ok(self.inner.dynamo.sweep_ttl()?)
     }
 
+    /// Lets the clock of a cloud in memory go with tokio's from now on, which a test can pause.
+    pub fn go_with_tokio(&self) {
+        self.inner.clock.go_with_tokio();
+    }
+
     /// Moves the clock of a cloud in memory forward: visibility time-outs, delays, expiry.
     pub fn advance(&self, by: Duration) {
         self.inner.clock.advance(by);

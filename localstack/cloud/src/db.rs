@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS queues (
 CREATE TABLE IF NOT EXISTS messages (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, queue TEXT NOT NULL, body TEXT NOT NULL,
     attributes TEXT NOT NULL, sent_ms INTEGER NOT NULL, visible_ms INTEGER NOT NULL,
-    receives INTEGER NOT NULL DEFAULT 0, first_received_ms INTEGER, receipt TEXT, dead_from TEXT
+    receives INTEGER NOT NULL DEFAULT 0, first_received_ms INTEGER, receipt TEXT, dead_from TEXT, group_id TEXT
 );
 CREATE INDEX IF NOT EXISTS messages_by_queue ON messages (queue, visible_ms);
 CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, arn TEXT NOT NULL UNIQUE, doc TEXT NOT NULL) WITHOUT ROWID;
@@ -59,6 +59,14 @@ impl Db {
 
     fn prepare(connection: Connection) -> rusqlite::Result<Self> {
         connection.execute_batch(SCHEMA)?;
+        // A data folder from before queues were fair.
+        let columns = "SELECT COUNT(*) FROM pragma_table_info('messages') WHERE name = 'group_id'";
+        if connection.query_row(columns, [], |row| row.get::<_, i64>(0))? == 0 {
+            connection.execute_batch("ALTER TABLE messages ADD COLUMN group_id TEXT")?;
+        }
+        connection.execute_batch(
+            "CREATE INDEX IF NOT EXISTS messages_by_group ON messages (queue, group_id, visible_ms)",
+        )?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Self { connection: Mutex::new(connection) })
     }

@@ -1,5 +1,6 @@
 //! From a queue to its function, as Lambda's pollers do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
@@ -9,12 +10,14 @@ use cloud::Cloud;
 use cloud::template::Function;
 use platform::function::SqsHandler;
 use serde_json::{Map, Value, json};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
 use crate::invoke;
 use crate::stop::Stop;
 
-/// Batches of one queue that may be under way at once.
-pub(super) const POLLERS: usize = 2;
+/// Batches of one queue that may be under way at once, unless its function's trigger says otherwise.
+pub(super) const CONCURRENCY: usize = 2;
 /// SQS hands out no more at once.
 const RECEIVE_MAX: usize = 10;
 const WAIT_SECONDS: i32 = 20;
@@ -25,85 +28,118 @@ pub(super) struct Source {
     pub(super) queue: String,
     pub(super) batch_size: usize,
     pub(super) reports_failures: bool,
+    pub(super) concurrency: usize,
 }
 
-/// Polls until everything has to end.
-pub(super) async fn poll(
-    cloud: Cloud,
+/// One function at one queue.
+#[derive(Clone)]
+pub(super) struct Poller {
+    client: Client,
+    url: String,
     function: Function,
     source: Source,
     handler: SqsHandler,
-    mut stop: Stop,
-) {
-    let client = Client::new(&cloud.sdk_config());
-    let url = url(&source.queue);
-    loop {
-        let messages = tokio::select! {
-            () = stop.requested() => return,
-            received = receive(&client, &url, source.batch_size) => received,
-        };
-        let outcome = match messages {
-            Ok(messages) if messages.is_empty() => continue,
-            Ok(messages) => handle(&client, &url, &function, &source, &handler, &messages).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = outcome {
-            tracing::error!(function = function.binary, queue = source.queue, error, "a queue batch failed");
-            if !stop.pause(PAUSE_AFTER_FAILURE).await {
-                return;
+}
+
+impl Poller {
+    /// A poller for a queue event.
+    pub(super) fn new(cloud: &Cloud, function: Function, source: Source, handler: SqsHandler) -> Self {
+        Self { client: Client::new(&cloud.sdk_config()), url: url(&source.queue), function, source, handler }
+    }
+
+    /// Polls until everything has to end, and then until its batches are done.
+    pub(super) async fn run(self, mut stop: Stop) {
+        let slots = Arc::new(Semaphore::new(self.source.concurrency));
+        let mut batches = JoinSet::new();
+        loop {
+            while batches.try_join_next().is_some() {}
+            let received = tokio::select! {
+                () = stop.requested() => break,
+                received = self.receive(&slots) => received,
+            };
+            match received {
+                Ok(messages) => {
+                    for batch in messages.chunks(self.source.batch_size) {
+                        // As many were received as there are slots, and nobody else takes any.
+                        let slot = Arc::clone(&slots).try_acquire_owned();
+                        batches.spawn(self.clone().work(batch.to_vec(), slot.ok()));
+                    }
+                }
+                Err(error) => {
+                    self.report(&error);
+                    if !stop.pause(PAUSE_AFTER_FAILURE).await {
+                        break;
+                    }
+                }
             }
         }
+        while batches.join_next().await.is_some() {}
+    }
+
+    /// Waits for a free slot, and receives as many messages as there are slots for.
+    async fn receive(&self, slots: &Semaphore) -> Result<Vec<Message>, String> {
+        drop(slots.acquire().await.map_err(|e| e.to_string())?);
+        let room = slots.available_permits().max(1).saturating_mul(self.source.batch_size);
+        let max = i32::try_from(room.clamp(1, RECEIVE_MAX)).unwrap_or(1);
+        let received = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(max)
+            .wait_time_seconds(WAIT_SECONDS)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
+            .send()
+            .await;
+        received.map(|r| r.messages.unwrap_or_default()).map_err(|e| e.into_service_error().to_string())
+    }
+
+    async fn work(self, messages: Vec<Message>, slot: Option<OwnedSemaphorePermit>) {
+        if let Err(error) = self.handle(&messages).await {
+            self.report(&error);
+            tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
+        }
+        drop(slot);
+    }
+
+    fn report(&self, error: &str) {
+        let (function, queue) = (&self.function.binary, &self.source.queue);
+        tracing::error!(function, queue, error, "a queue batch failed");
+    }
+
+    /// Invokes the function and deletes what it handled. What it did not comes again when its visibility ends.
+    async fn handle(&self, messages: &[Message]) -> Result<(), String> {
+        let records: Vec<Value> = messages.iter().map(|m| record(m, &self.source.queue)).collect();
+        let event: SqsEvent =
+            serde_json::from_value(json!({ "Records": records })).map_err(|e| e.to_string())?;
+        let timeout = self.function.timeout;
+        let answer = invoke::run(timeout, (self.handler)(event, timeout)).await.map_err(|e| e.to_string())?;
+        let failed = if self.source.reports_failures { failures(&answer, messages) } else { Vec::new() };
+        let done = messages
+            .iter()
+            .enumerate()
+            .filter(|(_, m)| !failed.contains(&m.message_id().unwrap_or_default()));
+        let entries: Result<Vec<_>, _> = done
+            .map(|(at, m)| {
+                DeleteMessageBatchRequestEntry::builder()
+                    .id(at.to_string())
+                    .receipt_handle(m.receipt_handle().unwrap_or_default())
+                    .build()
+            })
+            .collect();
+        let entries = entries.map_err(|e| e.to_string())?;
+        if !entries.is_empty() {
+            let request = self.client.delete_message_batch().queue_url(&self.url);
+            let deleted = request.set_entries(Some(entries)).send().await;
+            deleted.map_err(|e| e.into_service_error().to_string())?;
+        }
+        Ok(())
     }
 }
 
 /// The URL of a queue by its name.
 pub(super) fn url(queue: &str) -> String {
     format!("https://sqs.us-east-1.amazonaws.com/123456789012/{queue}")
-}
-
-async fn receive(client: &Client, url: &str, batch_size: usize) -> Result<Vec<Message>, String> {
-    let max = i32::try_from(batch_size.clamp(1, RECEIVE_MAX)).unwrap_or(1);
-    let received = client
-        .receive_message()
-        .queue_url(url)
-        .max_number_of_messages(max)
-        .wait_time_seconds(WAIT_SECONDS)
-        .message_system_attribute_names(MessageSystemAttributeName::All)
-        .message_attribute_names("All")
-        .send()
-        .await;
-    received.map(|r| r.messages.unwrap_or_default()).map_err(|e| e.into_service_error().to_string())
-}
-
-/// Invokes the function and deletes what it handled. What it did not comes again when its visibility ends.
-async fn handle(
-    client: &Client,
-    url: &str,
-    function: &Function,
-    source: &Source,
-    handler: &SqsHandler,
-    messages: &[Message],
-) -> Result<(), String> {
-    let records: Vec<Value> = messages.iter().map(|m| record(m, &source.queue)).collect();
-    let event: SqsEvent = serde_json::from_value(json!({ "Records": records })).map_err(|e| e.to_string())?;
-    let answer = invoke::run(function.timeout, handler(event)).await.map_err(|e| e.to_string())?;
-    let failed = if source.reports_failures { failures(&answer, messages) } else { Vec::new() };
-    let done =
-        messages.iter().enumerate().filter(|(_, m)| !failed.contains(&m.message_id().unwrap_or_default()));
-    let entries: Result<Vec<_>, _> = done
-        .map(|(at, m)| {
-            DeleteMessageBatchRequestEntry::builder()
-                .id(at.to_string())
-                .receipt_handle(m.receipt_handle().unwrap_or_default())
-                .build()
-        })
-        .collect();
-    let entries = entries.map_err(|e| e.to_string())?;
-    if !entries.is_empty() {
-        let deleted = client.delete_message_batch().queue_url(url).set_entries(Some(entries)).send().await;
-        deleted.map_err(|e| e.into_service_error().to_string())?;
-    }
-    Ok(())
 }
 
 /// The messages the function could not handle. As on AWS, naming one that is not in the batch means: all.

@@ -103,7 +103,10 @@ impl Schedule {
 
     async fn invoke(&self, at: OffsetDateTime) -> Result<(), String> {
         let event = match &self.input {
-            Some(input) => serde_json::from_str(input),
+            // What EventBridge Scheduler puts in its place.
+            Some(input) => {
+                serde_json::from_str(&input.replace("<aws.scheduler.scheduled-time>", &rfc3339(at)))
+            }
             None => serde_json::from_value(self.event(at)),
         };
         let event: EventBridgeEvent = event.map_err(|e| format!("the event was not understood: {e}"))?;
@@ -118,7 +121,7 @@ impl Schedule {
             "detail-type": "Scheduled Event",
             "source": "aws.events",
             "account": "123456789012",
-            "time": at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default(),
+            "time": rfc3339(at),
             "region": "us-east-1",
             "resources": [format!("arn:aws:events:us-east-1:123456789012:rule/{}", self.function.logical_id)],
             "detail": {},
@@ -133,6 +136,11 @@ impl Schedule {
     fn note(&self) -> String {
         format!("schedule/{}", self.function.logical_id)
     }
+}
+
+/// To the second, as EventBridge writes it.
+fn rfc3339(at: OffsetDateTime) -> String {
+    at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the scheduler is AWS's side: it keeps its own time")]

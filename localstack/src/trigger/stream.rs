@@ -13,7 +13,7 @@ use cloud::template::{Event, Function, StreamStart};
 use platform::function::StreamHandler;
 use serde_json::{Value, json};
 
-use super::queue;
+use super::{filter, queue};
 use crate::invoke;
 use crate::stop::Stop;
 
@@ -34,6 +34,7 @@ pub(super) struct Poller {
     retries: Option<u32>,
     bisect: bool,
     on_failure: Option<String>,
+    filters: Vec<Value>,
 }
 
 /// How a batch went.
@@ -60,10 +61,20 @@ impl Poller {
             retries: None,
             bisect: false,
             on_failure: None,
+            filters: Vec::new(),
         };
-        if let Event::Stream { table, batch_size, start, reports_failures, retries, bisect, on_failure } =
-            event
+        if let Event::Stream {
+            table,
+            batch_size,
+            start,
+            reports_failures,
+            retries,
+            bisect,
+            on_failure,
+            filters,
+        } = event
         {
+            poller.filters.clone_from(filters);
             poller.table.clone_from(table);
             poller.batch_size = *batch_size;
             poller.start = *start;
@@ -105,10 +116,16 @@ impl Poller {
 
     async fn step(&self, size: usize, failures: u32) -> Result<Step, cloud::CloudError> {
         let position = self.position()?;
-        let records = self.cloud.stream_records(&self.table, position.as_deref(), size)?;
-        let Some(last) = records.last() else {
+        let mut records = self.cloud.stream_records(&self.table, position.as_deref(), size)?;
+        let Some(last) = records.last().cloned() else {
             return Ok(Step::Empty);
         };
+        records.retain(|record| filter::is_wanted(&self.filters, record));
+        if records.is_empty() {
+            self.advance(&last)?;
+            return Ok(Step::Forward);
+        }
+        let last = &last;
         match self.invoke(&records).await {
             Outcome::Done => {
                 self.advance(last)?;

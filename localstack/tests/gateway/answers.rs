@@ -189,7 +189,7 @@ fn a_route_that_does_not_fit_its_function_is_refused_at_the_start() {
     for (echo, speak, fault) in [
         (http(), http(), "/stream: Speak answers at once, and the route says STREAM"),
         (streaming(), streaming(), "Echo streams, and the route does not say STREAM"),
-        (Function::Sqs(Arc::new(|_| unreachable!())), streaming(), "Echo takes no HTTP requests"),
+        (Function::Sqs(Arc::new(|_, _| unreachable!())), streaming(), "Echo takes no HTTP requests"),
     ] {
         let functions = load(&template, [("Echo", echo), ("Speak", speak)]);
         let refused = Gateway::new(template.api.clone().unwrap(), functions, true).err().unwrap();

@@ -59,7 +59,8 @@ async fn a_page_can_read_what_the_gateway_answers_itself() {
     let functions =
         ["AccessFunction", "IdentityFunction", "OpsFunction"].map(|id| (id, Function::Http(Router::new())));
     let [access, identity, ops] = functions;
-    let functions = [access, identity, ops, ("AuditFunction", Function::HttpStreaming(Router::new()))];
+    let streaming = |id| (id, Function::HttpStreaming(Router::new()));
+    let functions = [access, identity, ops, streaming("AuditFunction"), streaming("JobsFunction")];
     let running = start_template(&template, functions, true).await;
     for (line, status) in [("GET /nope", 404), ("DELETE /health", 405)] {
         let answer = send(running.addr, line, &["origin: https://app.example.com"], b"").await;

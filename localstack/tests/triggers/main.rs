@@ -79,7 +79,7 @@ fn only(template: &Template, binary: &str, function: Function) -> Functions {
 /// Notes every message; cannot handle those that begin with `bad`, panics at `panic`.
 fn worker(seen: &Seen) -> Function {
     let seen = Arc::clone(seen);
-    Function::Sqs(Arc::new(move |event| {
+    Function::Sqs(Arc::new(move |event, _| {
         let seen = Arc::clone(&seen);
         async move {
             let mut failed = Vec::new();

@@ -146,19 +146,41 @@ fn send(connection: &Connection, queue: &Settings, input: &Value, now: i64) -> A
             )
         })?,
     };
+    let group = group(input)?;
     let id = uuid::Uuid::new_v4().to_string();
     let attributes = &input["MessageAttributes"];
     let attributes_md5 = md5_of::attributes(attributes);
     connection
         .prepare_cached(
-            "INSERT INTO messages (id, queue, body, attributes, sent_ms, visible_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO messages (id, queue, body, attributes, sent_ms, visible_ms, group_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute(params![id, queue.name, body, attributes.to_string(), now, now + i64::from(delay) * 1000])?;
+        .execute(params![
+            id,
+            queue.name,
+            body,
+            attributes.to_string(),
+            now,
+            now + i64::from(delay) * 1000,
+            group
+        ])?;
     let mut answer = json!({ "MessageId": id, "MD5OfMessageBody": md5_of::text(body) });
     if let Some(md5) = attributes_md5 {
         answer["MD5OfMessageAttributes"] = md5.into();
     }
     Ok(answer)
+}
+
+/// `MessageGroupId`: 1 to 128 letters, digits and punctuation. On a standard queue it makes the queue fair.
+fn group(input: &Value) -> Result<Option<&str>, Fault> {
+    let Some(group) = text(input, "MessageGroupId") else { return Ok(None) };
+    if (1..=128).contains(&group.len()) && group.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Some(group))
+    } else {
+        Err(invalid(
+            "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.",
+        ))
+    }
 }
 
 /// Deletes by the newest receipt; an older one deletes nothing, and neither is a mistake.

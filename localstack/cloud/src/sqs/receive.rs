@@ -102,14 +102,59 @@ struct Row {
     receives: i64,
     first_received_ms: Option<i64>,
     dead_from: Option<String>,
+    group: Option<String>,
 }
 
+/// Which messages come next. Where they are of groups, those of who has the fewest under way come first: in SQS's words,
+/// the queue is fair, and those of a noisy neighbour wait ("Amazon SQS fair queues", SQS Developer Guide).
 fn pick(connection: &Connection, queue: &str, now: i64, limit: u32) -> Result<Vec<Row>, Fault> {
+    let mut groups = visible_groups(connection, queue, now)?;
+    if groups.len() < 2 {
+        return rows(connection, "visible_ms <= ?2", params![queue, now, limit, 0]);
+    }
+    let mut picked = Vec::new();
+    while picked.len() < limit as usize {
+        let Some(next) = groups.iter_mut().min_by_key(|group| group.under_way) else { break };
+        let params = params![queue, now, 1, next.taken, next.id];
+        let found = rows(connection, "visible_ms <= ?2 AND group_id IS ?5", params)?;
+        if found.is_empty() {
+            let gone = next.id.clone();
+            groups.retain(|group| group.id != gone);
+            continue;
+        }
+        (next.under_way, next.taken) = (next.under_way + 1, next.taken + 1);
+        picked.extend(found);
+    }
+    Ok(picked)
+}
+
+/// A group with messages that can be received.
+struct Group {
+    id: Option<String>,
+    under_way: i64,
+    taken: i64,
+}
+
+fn visible_groups(connection: &Connection, queue: &str, now: i64) -> Result<Vec<Group>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT seq, id, body, attributes, sent_ms, receives, first_received_ms, dead_from
-         FROM messages WHERE queue = ?1 AND visible_ms <= ?2 ORDER BY visible_ms, seq LIMIT ?3",
+        "SELECT groups.group_id, (
+             SELECT COUNT(*) FROM messages
+             WHERE queue = ?1 AND group_id IS groups.group_id AND visible_ms > ?2 AND receives > 0
+         )
+         FROM (SELECT DISTINCT group_id FROM messages WHERE queue = ?1 AND visible_ms <= ?2) AS groups",
     )?;
-    let rows = select.query_map(params![queue, now, limit], |row| {
+    let groups = select.query_map(params![queue, now], |row| {
+        Ok(Group { id: row.get(0)?, under_way: row.get(1)?, taken: 0 })
+    })?;
+    Ok(groups.collect::<Result<_, _>>()?)
+}
+
+fn rows(connection: &Connection, wanted: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<Row>, Fault> {
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT seq, id, body, attributes, sent_ms, receives, first_received_ms, dead_from, group_id
+         FROM messages WHERE queue = ?1 AND {wanted} ORDER BY visible_ms, seq LIMIT ?3 OFFSET ?4"
+    ))?;
+    let rows = select.query_map(params, |row| {
         Ok(Row {
             seq: row.get(0)?,
             id: row.get(1)?,
@@ -119,6 +164,7 @@ fn pick(connection: &Connection, queue: &str, now: i64, limit: u32) -> Result<Ve
             receives: row.get(5)?,
             first_received_ms: row.get(6)?,
             dead_from: row.get(7)?,
+            group: row.get(8)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -160,6 +206,9 @@ impl Row {
             ("ApproximateReceiveCount", self.receives.to_string()),
             ("ApproximateFirstReceiveTimestamp", self.first_received_ms.unwrap_or_default().to_string()),
         ];
+        if let Some(group) = &self.group {
+            all.push(("MessageGroupId", group.clone()));
+        }
         if let Some(source) = &self.dead_from {
             all.push(("DeadLetterQueueSourceArn", names::queue_arn(source)));
         }

@@ -59,6 +59,8 @@ pub enum Event {
         batch_size: usize,
         /// `ReportBatchItemFailures` is set: the answer names the failed messages.
         reports_failures: bool,
+        /// `ScalingConfig.MaximumConcurrency`: how many batches are under way at once.
+        concurrency: Option<usize>,
     },
     /// Changes of a table.
     Stream {
@@ -76,6 +78,8 @@ pub enum Event {
         bisect: bool,
         /// The physical name of the queue that is told which records were given up.
         on_failure: Option<String>,
+        /// `FilterCriteria`: only records that one of these patterns matches; all without any.
+        filters: Vec<Value>,
     },
     /// A clock.
     Schedule {
@@ -151,6 +155,7 @@ fn event(at: &At<'_>) -> Result<Option<Event>> {
             queue: last_segment(&properties.get("Queue").text()?, ':'),
             batch_size: properties.get("BatchSize").number()?.unwrap_or(10),
             reports_failures: reports_failures(&properties)?,
+            concurrency: properties.get("ScalingConfig").get("MaximumConcurrency").number()?,
         })),
         "DynamoDB" => stream(&properties).map(Some),
         "Schedule" | "ScheduleV2" => {
@@ -209,8 +214,19 @@ fn stream(properties: &At<'_>) -> Result<Event> {
                 .error(format!("the local cloud has no `{other}` destinations"), "use SQS"));
         }
     };
+    let mut filters = Vec::new();
+    for filter in properties.get("FilterCriteria").get("Filters").items() {
+        let pattern = filter.get("Pattern");
+        filters.push(serde_json::from_str(&pattern.text()?).map_err(|error| {
+            pattern.error(
+                format!("it is not JSON: {error}"),
+                "write a pattern as Lambda's event filters have it",
+            )
+        })?);
+    }
     Ok(Event::Stream {
         table,
+        filters,
         batch_size: properties.get("BatchSize").number()?.unwrap_or(100),
         start,
         reports_failures: reports_failures(properties)?,
