@@ -102,6 +102,10 @@ ids! {
     AuditId,
     /// One outbox message.
     MessageId,
+    /// One job.
+    JobId,
+    /// What could not be delivered, or failed for good.
+    DeadLetterId,
 }
 
 #[cfg(test)]

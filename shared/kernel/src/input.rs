@@ -136,8 +136,8 @@ macro_rules! input {
                 faults: &mut $crate::input::Faults,
             ) -> Option<Self> {
                 let object = $crate::input::ObjectReader::new(value, at, faults)?;
-                $(let $field = object.field::<$type>(stringify!($field), faults);)*
-                object.refuse_unknown(&[$(stringify!($field)),*], faults);
+                $(let $field = object.field::<$type>($crate::input::plain(stringify!($field)), faults);)*
+                object.refuse_unknown(&[$($crate::input::plain(stringify!($field))),*], faults);
                 Some(Self { $($field: $field?),* })
             }
         }
@@ -146,6 +146,12 @@ macro_rules! input {
 
 #[doc(hidden)]
 pub use serde_json::Value as JsonValue;
+
+/// The name of a field that is called like a keyword (`r#type`).
+#[doc(hidden)]
+pub fn plain(identifier: &'static str) -> &'static str {
+    identifier.strip_prefix("r#").unwrap_or(identifier)
+}
 
 /// Gives a type that is written as text (`FromStr` with a displayable error) its [`Input`].
 #[macro_export]

@@ -11,6 +11,7 @@ pub mod display_name;
 pub mod error;
 pub mod id;
 pub mod input;
+pub mod job;
 pub mod json;
 pub mod limit;
 pub mod network;

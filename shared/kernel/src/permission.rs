@@ -44,6 +44,7 @@ macro_rules! permissions {
 }
 
 const EVERY_ROLE: &[Role] = &Role::ALL;
+const MEMBERS: &[Role] = &[Role::Member, Role::Admin, Role::Owner, Role::Operator];
 const ADMINS: &[Role] = &[Role::Admin, Role::Owner, Role::Operator];
 const OPERATORS: &[Role] = &[Role::Operator];
 
@@ -87,6 +88,14 @@ permissions! {
     ServiceAccountsWrite = "service_accounts:write" => ADMINS, LASTING;
     /// See what was done in the tenant; for operators, in every tenant.
     AuditRead = "audit:read" => ADMINS, EVERY_ACCOUNT;
+    /// See the tenant's jobs.
+    JobsRead = "jobs:read" => EVERY_ROLE, EVERY_ACCOUNT;
+    /// Ask for jobs, cancel them, and ask for them again.
+    JobsWrite = "jobs:write" => MEMBERS, EVERY_ACCOUNT;
+    /// See what could not be delivered, or failed for good.
+    DeadLettersRead = "dead_letters:read" => OPERATORS, ADMINISTRATION;
+    /// Give it another try.
+    DeadLettersWrite = "dead_letters:write" => OPERATORS, ADMINISTRATION;
     /// Read the whole log, with the entries of every tenant.
     AuditVerify = "audit:verify" => OPERATORS, EVERY_ACCOUNT;
 }

@@ -21,6 +21,7 @@ pub mod extract;
 pub mod function;
 pub mod http;
 pub mod ids;
+pub mod job;
 pub mod jwt;
 pub mod kept;
 pub mod keyring;

@@ -19,6 +19,13 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueUrl(String);
 
+impl QueueUrl {
+    /// The URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl FromStr for QueueUrl {
     type Err = &'static str;
 
@@ -54,22 +61,42 @@ impl Queues {
     /// Sends a message to its queue, with its id and its request's as attributes.
     ///
     /// # Errors
+    /// As [`post`](Self::post).
+    pub async fn send(&self, message: &OutboxMessage) -> Result<()> {
+        let id = message.id.to_string();
+        let letter = Letter {
+            queue: &message.queue,
+            body: &message.body,
+            attributes: &[("message_id", &id), ("request_id", &message.request_id)],
+            delay: Duration::ZERO,
+            group: None,
+        };
+        self.post(&letter).await
+    }
+
+    /// Sends a letter to its queue.
+    ///
+    /// # Errors
     /// [`Error::Unavailable`] when trying again may help. [`Error::Internal`] when only we can mend it: the queue is
     /// not configured, or SQS does not take such a message.
-    pub async fn send(&self, message: &OutboxMessage) -> Result<()> {
-        let url = self.urls.get(&message.queue).ok_or_else(|| {
-            Error::internal(
-                "send a message",
-                format!("{} is not configured for this function", message.queue),
-            )
+    pub async fn post(&self, letter: &Letter<'_>) -> Result<()> {
+        let url = self.urls.get(letter.queue).ok_or_else(|| {
+            Error::internal("send a message", format!("{} is not configured for this function", letter.queue))
         })?;
-        let request = self
+        let mut request = self
             .client
             .send_message()
             .queue_url(&url.0)
-            .message_body(escape(&message.body))
-            .message_attributes("message_id", attribute(&message.id.to_string())?)
-            .message_attributes("request_id", attribute(&message.request_id)?);
+            .message_body(escape(letter.body))
+            .set_message_group_id(letter.group.map(str::to_owned));
+        if !letter.delay.is_zero() {
+            // Rather a moment late than one early, for which it would have to wait once more.
+            let seconds = letter.delay.as_millis().div_ceil(1000);
+            request = request.delay_seconds(i32::try_from(seconds).unwrap_or(i32::MAX));
+        }
+        for (name, value) in letter.attributes {
+            request = request.message_attributes(*name, attribute(value)?);
+        }
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) => {
@@ -85,6 +112,22 @@ impl Queues {
     }
 }
 
+/// What is sent to a queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Letter<'a> {
+    /// The queue, named by the environment variable that holds its URL.
+    pub queue: &'a str,
+    /// JSON.
+    pub body: &'a str,
+    /// Names and texts beside the body.
+    pub attributes: &'a [(&'a str, &'a str)],
+    /// How long it waits in the queue before anybody gets it: 15 minutes at most.
+    pub delay: Duration,
+    /// Whose message it is, for a fair queue (`MessageGroupId` on a standard queue): those of who has many do not keep
+    /// others' waiting.
+    pub group: Option<&'a str>,
+}
+
 /// What SQS says of a message that it will never take.
 fn is_refusal(code: &str) -> bool {
     ["InvalidMessageContents", "InvalidParameterValue", "InvalidAttributeValue"]
@@ -97,7 +140,7 @@ fn escape(body: &str) -> String {
     body.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
 }
 
-fn attribute(text: &str) -> Result<MessageAttributeValue> {
+pub(crate) fn attribute(text: &str) -> Result<MessageAttributeValue> {
     MessageAttributeValue::builder()
         .data_type("String")
         .string_value(text)

@@ -253,15 +253,8 @@ impl Created {
         view: &impl Serialize,
     ) -> Result<Self> {
         let body = to_json(view)?;
-        let headers = vec![
-            ("location".to_owned(), location.to_owned()),
-            ("etag".to_owned(), etag("", &body)),
-            ("content-type".to_owned(), "application/json".to_owned()),
-        ];
-        let body = String::from_utf8(body).map_err(|error| Error::internal("write an answer", error))?;
-        let reply = Reply { status: StatusCode::CREATED.as_u16(), headers, body };
-        store.commit(actor, change.answering(reply.clone())).await?;
-        Ok(Self(reply))
+        let tag = ("etag".to_owned(), etag("", &body));
+        recorded(store, actor, change, StatusCode::CREATED, location, body, Some(tag)).await.map(Self)
     }
 }
 
@@ -269,6 +262,53 @@ impl IntoResponse for Created {
     fn into_response(self) -> Response {
         from_reply(self.0)
     }
+}
+
+/// Something will be done: 202 with the place where one sees how far it is. Only a commit gives one, which has recorded
+/// the answer under the request's `Idempotency-Key`.
+#[derive(Clone, Debug)]
+pub struct Accepted(Reply);
+
+impl Accepted {
+    /// Carries the change out and answers with what is known of the work, to be seen at `location`.
+    ///
+    /// # Errors
+    /// As [`Created::commit`].
+    pub async fn commit(
+        store: &Store,
+        actor: &Actor,
+        change: Change,
+        location: &str,
+        view: &impl Serialize,
+    ) -> Result<Self> {
+        let body = to_json(view)?;
+        recorded(store, actor, change, StatusCode::ACCEPTED, location, body, None).await.map(Self)
+    }
+}
+
+impl IntoResponse for Accepted {
+    fn into_response(self) -> Response {
+        from_reply(self.0)
+    }
+}
+
+/// Carries a change out, and records what is answered.
+async fn recorded(
+    store: &Store,
+    actor: &Actor,
+    change: Change,
+    status: StatusCode,
+    location: &str,
+    body: Vec<u8>,
+    tag: Option<(String, String)>,
+) -> Result<Reply> {
+    let place = ("location".to_owned(), location.to_owned());
+    let content_type = ("content-type".to_owned(), "application/json".to_owned());
+    let headers = [place].into_iter().chain(tag).chain([content_type]).collect();
+    let body = String::from_utf8(body).map_err(|error| Error::internal("write an answer", error))?;
+    let reply = Reply { status: status.as_u16(), headers, body };
+    store.commit(actor, change.answering(reply.clone())).await?;
+    Ok(reply)
 }
 
 /// The response that a recorded answer stands for.

@@ -46,7 +46,7 @@ pub struct Change {
     target: (&'static str, String),
     tenant_id: Option<TenantId>,
     writes: Vec<Write>,
-    messages: Vec<(&'static str, String)>,
+    messages: Vec<(String, String)>,
     reply: Option<Reply>,
     before: Digest,
     after: Digest,
@@ -180,9 +180,16 @@ impl Change {
     #[must_use]
     pub fn enqueue(mut self, queue: &'static str, message: &impl Serialize) -> Self {
         match serde_json::to_string(message) {
-            Ok(body) => self.messages.push((queue, body)),
+            Ok(body) => self.messages.push((queue.to_owned(), body)),
             Err(error) => self.fault = Some(Error::internal("encode a message", error)),
         }
+        self
+    }
+
+    /// The same with a message as it once was in the queue, whatever it says.
+    #[must_use]
+    pub fn enqueue_text(mut self, queue: &str, body: String) -> Self {
+        self.messages.push((queue.to_owned(), body));
         self
     }
 
@@ -227,7 +234,7 @@ impl Change {
         for (queue, body) in std::mem::take(&mut self.messages) {
             let message = OutboxMessage {
                 id: MessageId::from_uuid(uuid_v7(actor.now, random())),
-                queue: queue.to_owned(),
+                queue,
                 request_id: actor.request_id.clone(),
                 at: actor.now,
                 body,

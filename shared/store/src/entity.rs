@@ -83,6 +83,13 @@ pub struct Stored<T> {
     pub(crate) rev: u64,
 }
 
+impl<T> Stored<T> {
+    /// How often it was written: every write makes it one more.
+    pub const fn rev(&self) -> u64 {
+        self.rev
+    }
+}
+
 impl<T> std::ops::Deref for Stored<T> {
     type Target = T;
 

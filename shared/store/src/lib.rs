@@ -15,6 +15,7 @@ mod entity;
 pub mod ephemeral;
 mod failure;
 pub mod idempotency;
+pub mod job;
 pub mod ledger;
 pub mod limit;
 mod meter;

@@ -19,7 +19,9 @@ use lambda_http::{
 };
 use platform::{Boot, BootError, Clock, Function, api_key, argon2id::Cost, auth::system, tenancy};
 use serde_json::Value;
-use store::{Actor, Change, SealingKey, Store, audit, ephemeral, idempotency::ClaimSlot, ledger, outbox};
+use store::{
+    Actor, Change, SealingKey, Store, audit, ephemeral, idempotency::ClaimSlot, job, ledger, outbox,
+};
 use tower::ServiceExt as _;
 
 use crate::{
@@ -86,6 +88,13 @@ impl Lab {
     #[must_use]
     pub fn limited(self) -> Self {
         Self { has_limits: true, ..self }
+    }
+
+    /// The same cloud, where time passes for everybody when everybody waits: for tests that pause tokio's clock.
+    #[must_use]
+    pub fn in_virtual_time(self) -> Self {
+        self.cloud.go_with_tokio();
+        Self { clock: Clock::tokio(START), ..self }
     }
 
     /// The cloud itself: its mail, its calls, its queues.
@@ -156,8 +165,15 @@ impl Lab {
     /// # Panics
     /// When no function uses one of them.
     pub fn store(&self) -> Store {
-        let tables =
-            [tenancy::TABLE, api_key::TABLE, audit::TABLE, ephemeral::TABLE, ledger::TABLE, outbox::TABLE];
+        let tables = [
+            tenancy::TABLE,
+            api_key::TABLE,
+            audit::TABLE,
+            ephemeral::TABLE,
+            job::TABLE,
+            ledger::TABLE,
+            outbox::TABLE,
+        ];
         let tables = tables.map(|table| {
             let name = self.template.functions.iter().find_map(|function| function.environment.get(table.0));
             (table, name.expect("a function that uses it").clone())

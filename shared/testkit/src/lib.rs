@@ -5,6 +5,7 @@
 mod app;
 pub mod faults;
 mod issuer;
+pub mod queue;
 mod request;
 pub mod rows;
 pub mod server;

@@ -1,0 +1,471 @@
+//! The worker behind a queue: takes messages, runs their jobs, and answers each.
+
+use std::{collections::BTreeMap, fmt, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, join_all},
+};
+use kernel::{
+    Error, Result,
+    job::{Claim, Ending, Failure, Job, LEASE, Move, Outcome, RESULT_BYTES_MAX},
+};
+use store::{
+    Actor, Change, Store, Stored, Table, audit, ephemeral,
+    idempotency::ClaimSlot,
+    job::{self, DeadLetter, JobMessage, key_of},
+};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+use tracing::Instrument as _;
+
+use super::{
+    Context, JobType, Signal, Work,
+    desk::Desk,
+    failure_of,
+    running::{Running, is_lost},
+};
+use crate::{
+    Boot, Function, auth::system, bucket::Bucket, config::Reader, function::failed_messages, ids,
+    queue::QueueUrl, telemetry::causes,
+};
+
+/// The variable that names the bucket with results that are too long for a row.
+pub const RESULTS_BUCKET: &str = "JOBS_BUCKET";
+
+/// How often a worker writes what a job tells, and every other time looks whether somebody cancelled it.
+const TICK: Duration = Duration::from_secs(1);
+
+/// After how many ticks it renews the lease: half of it.
+const TICKS_PER_RENEWAL: u64 = LEASE.as_secs() / 2;
+
+/// How long a job may take to stop when it is told to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long before the end of its time a worker stops its jobs and gives them back.
+const MARGIN: Duration = Duration::from_secs(6);
+
+/// How often a job is read again when somebody else was faster.
+const TRIES: u32 = 10;
+
+/// For how long a job waits for a place, at least; twice that at most.
+const PLACE_WAIT: Duration = Duration::from_secs(2);
+
+/// What a worker is told by its environment.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    queue_name: &'static str,
+    queue: QueueUrl,
+    dead_letters: QueueUrl,
+    results: String,
+}
+
+impl WorkerConfig {
+    /// Reads the queue and the one for its dead letters, each from the variable of this name, and the bucket. `None`
+    /// when a fault was noted.
+    pub fn read(env: &mut Reader<'_>, queue: &'static str, dead_letters: &'static str) -> Option<Self> {
+        let url = env.required(queue);
+        let dead_letters = env.required(dead_letters);
+        let results = env.required(RESULTS_BUCKET);
+        Some(Self { queue_name: queue, queue: url?, dead_letters: dead_letters?, results: results? })
+    }
+}
+
+/// The tables that every worker uses besides its group's.
+pub const TABLES: [Table; 3] = [job::TABLE, audit::TABLE, ephemeral::TABLE];
+
+/// Runs the jobs of the types that it knows.
+#[derive(Clone)]
+pub struct Worker<G> {
+    desk: Desk,
+    ground: G,
+    runners: BTreeMap<&'static str, Runner<G>>,
+}
+
+impl<G> fmt::Debug for Worker<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("types", &self.runners.keys()).finish_non_exhaustive()
+    }
+}
+
+/// A type, and how a payload of it is run.
+#[derive(Clone, Copy)]
+struct Runner<G> {
+    job_type: JobType,
+    run: for<'a> fn(&'a G, &'a Context, &'a str) -> BoxFuture<'a, Result<String>>,
+}
+
+/// What became of a message.
+enum Handled {
+    /// It is done with.
+    Done(&'static str),
+    /// It comes again after so long.
+    Later(Duration),
+}
+
+impl<G: Clone + Send + Sync + 'static> Worker<G> {
+    /// A worker that knows no type yet. `store` has [`TABLES`].
+    pub fn new(boot: &Boot, config: WorkerConfig, store: Store, ground: G) -> Self {
+        let desk = Desk {
+            store,
+            clock: boot.clock.clone(),
+            results: Bucket::new(&boot.aws, config.results),
+            sqs: aws_sdk_sqs::Client::new(&boot.aws),
+            queue: config.queue,
+            dead_letters: config.dead_letters,
+            queue_name: config.queue_name,
+        };
+        Self { desk, ground, runners: BTreeMap::new() }
+    }
+
+    /// Lets it run jobs of this type.
+    #[must_use]
+    pub fn with<W: Work<Ground = G>>(mut self) -> Self {
+        let runner =
+            Runner { job_type: W::TYPE, run: |ground, ctx, payload| run::<W>(ground, ctx, payload).boxed() };
+        self.runners.insert(W::TYPE.name, runner);
+        self
+    }
+
+    /// The function behind the queue.
+    pub fn function(self) -> Function {
+        let worker = Arc::new(self);
+        Function::Sqs(Arc::new(move |event, left| {
+            let worker = Arc::clone(&worker);
+            Box::pin(async move { worker.handle(event, left).await })
+        }))
+    }
+
+    /// Works through a batch, its jobs at once, and answers those messages that have to come again. Shortly before its time
+    /// is up it stops what still runs, and gives it back.
+    async fn handle(&self, event: SqsEvent, left: Duration) -> SqsBatchResponse {
+        let messages: Vec<&SqsMessage> = event.records.iter().collect();
+        // The queue hides them for as long as a function may run; a worker that is killed keeps them no longer than its lease.
+        if let Err(error) = self.desk.hide(&messages, LEASE).await {
+            tracing::warn!(error = causes(&error), "messages stay hidden for longer than a lease");
+        }
+        let stop = watch::Sender::new(false);
+        let work = join_all(messages.into_iter().map(|message| self.message(message, stop.subscribe())));
+        let mut work = pin!(work);
+        let failed = tokio::select! {
+            failed = &mut work => failed,
+            () = sleep(left.saturating_sub(MARGIN)) => {
+                stop.send_replace(true);
+                work.await
+            }
+        };
+        failed_messages(failed.into_iter().flatten())
+    }
+
+    /// Handles a message; answers its id when it has to come again.
+    async fn message(&self, message: &SqsMessage, stop: watch::Receiver<bool>) -> Option<String> {
+        let id = message.message_id.clone().unwrap_or_default();
+        let request_id = message.message_attributes.get("request_id");
+        let request_id = request_id.and_then(|id| id.string_value.as_deref()).unwrap_or_default();
+        let span = tracing::info_span!("message", request_id, message_id = id);
+        async {
+            match self.work(message, stop).await {
+                Ok(Handled::Done(outcome)) => {
+                    tracing::info!(outcome, "done");
+                    return None;
+                }
+                Ok(Handled::Later(after)) => {
+                    // Should this fail, it comes when the lease would end.
+                    if let Err(error) = self.desk.hide(&[message], after).await {
+                        tracing::warn!(error = causes(&error), "a message comes later than it should");
+                    }
+                }
+                Err(error) => tracing::error!(error = causes(&error), "it should come again"),
+            }
+            Some(id)
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn work(&self, message: &SqsMessage, stop: watch::Receiver<bool>) -> Result<Handled> {
+        let body = message.body.as_deref().unwrap_or_default();
+        let named = match JobMessage::parse(body) {
+            Ok(named) => named,
+            Err(reason) => return self.bury(body, &reason).await,
+        };
+        let key = key_of(named.tenant_id, named.job_id);
+        for _ in 0..TRIES {
+            let Some(job) = self.desk.store.get_consistent::<Job>(&key).await? else {
+                return Ok(Handled::Done("there is no such job any more"));
+            };
+            let Some(runner) = self.runners.get(job.job_type.as_str()) else {
+                return self
+                    .bury(body, &format!("no worker of this queue knows the type {}", job.job_type))
+                    .await;
+            };
+            match job.claim(self.desk.clock.now(), &runner.job_type.terms) {
+                Claim::Drop => return Ok(Handled::Done("it had ended before")),
+                Claim::Wait(time) => return Ok(Handled::Later(time + TICK)),
+                Claim::End(next, happening) => {
+                    if self.close(&job, *next, happening).await? {
+                        return Ok(Handled::Done(happening.name()));
+                    }
+                }
+                Claim::Run(next) => {
+                    if !self.take_place(runner, &next).await? {
+                        return Ok(Handled::Later(PLACE_WAIT + PLACE_WAIT * u32::from(share()) / 256));
+                    }
+                    if let Some(claimed) = self.desk.store.note_job(*next, &job).await? {
+                        return self.attempt(runner, claimed, message, stop).await;
+                    }
+                }
+            }
+        }
+        Ok(Handled::Later(TICK))
+    }
+
+    async fn bury(&self, body: &str, reason: &str) -> Result<Handled> {
+        self.desk.bury(body, reason).await?;
+        tracing::error!(reason, "a message cannot be handled; it is among the dead letters");
+        Ok(Handled::Done("buried"))
+    }
+
+    async fn take_place(&self, runner: &Runner<G>, job: &Job) -> Result<bool> {
+        let Some(places) = runner.job_type.per_tenant_max else { return Ok(true) };
+        let now = self.desk.clock.now();
+        self.desk.store.take_place(job, places, now + LEASE, now).await
+    }
+
+    /// Runs a job that was just claimed, and writes how that went.
+    async fn attempt(
+        &self,
+        runner: &Runner<G>,
+        claimed: Stored<Job>,
+        message: &SqsMessage,
+        stop: watch::Receiver<bool>,
+    ) -> Result<Handled> {
+        let job = claimed.value.clone();
+        let ctx = Context::new(job.clone(), self.desk.clone(), Running::new(claimed));
+        let span =
+            tracing::info_span!("job", job_id = %job.id, job_type = job.job_type, attempt = job.attempts);
+        let ending = self.supervise(runner, &ctx, &job, message, stop).instrument(span).await;
+        let done = match ending {
+            Some(ending) => self.finish(runner, &ctx, ending).await,
+            None => Ok(Handled::Done("somebody else has it")),
+        };
+        if runner.job_type.per_tenant_max.is_some()
+            && let Err(error) = self.desk.store.leave_place(&job).await
+        {
+            tracing::warn!(error = causes(&error), "a place is free only when its lease ends");
+        }
+        done
+    }
+
+    /// Runs a job until it ends or has to stop; `None` when another worker has it.
+    async fn supervise(
+        &self,
+        runner: &Runner<G>,
+        ctx: &Context,
+        job: &Job,
+        message: &SqsMessage,
+        mut stop: watch::Receiver<bool>,
+    ) -> Option<Ending> {
+        let mut body = pin!(AssertUnwindSafe((runner.run)(&self.ground, ctx, &job.payload)).catch_unwind());
+        let began = job.attempt_began_at.unwrap_or_else(|| self.desk.clock.now());
+        let limit = runner.job_type.terms.time_limit.saturating_sub(self.desk.clock.now().since(began));
+        let signal = tokio::select! {
+            biased;
+            out = &mut body => return Some(self.ending(job, out).await),
+            signal = self.watch(runner, ctx, message) => signal,
+            () = sleep(limit) => return Some(Ending::Stumbled(too_slow(runner))),
+            () = asked(&mut stop) => Signal::Interrupted,
+        };
+        ctx.signal.send_replace(Some(signal));
+        let out = timeout(GRACE, &mut body).await;
+        match (signal, out) {
+            (Signal::Lost, _) => None,
+            (_, Ok(Ok(Ok(output)))) => Some(self.ending(job, Ok(Ok(output))).await),
+            (Signal::Cancelled, _) => Some(Ending::Cancelled),
+            (Signal::Expired, _) => Some(Ending::Expired),
+            (Signal::Interrupted, _) => Some(Ending::HandedBack),
+        }
+    }
+
+    /// Keeps the job's lease and its message, writes what it tells, and looks whether it has to stop.
+    async fn watch(&self, runner: &Runner<G>, ctx: &Context, message: &SqsMessage) -> Signal {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first is at once.
+        ticks.tick().await;
+        for tick in 1_u64.. {
+            ticks.tick().await;
+            match self.beat(runner, ctx, message, tick).await {
+                Ok(None) => {}
+                Ok(Some(signal)) => return signal,
+                Err(error) if is_lost(&error) => {
+                    tracing::warn!(
+                        error = causes(&error),
+                        "this worker was taken for dead; it writes nothing"
+                    );
+                    return Signal::Lost;
+                }
+                Err(error) => {
+                    tracing::warn!(error = causes(&error), "a sign of life was not written");
+                    if ctx.running.current().await.lease_until.is_none_or(|until| until <= ctx.now()) {
+                        tracing::warn!("the lease is over; it stops before somebody else begins");
+                        return Signal::Lost;
+                    }
+                }
+            }
+        }
+        Signal::Interrupted
+    }
+
+    async fn beat(
+        &self,
+        runner: &Runner<G>,
+        ctx: &Context,
+        message: &SqsMessage,
+        tick: u64,
+    ) -> Result<Option<Signal>> {
+        let told = ctx.take_told();
+        let is_renewal = tick.is_multiple_of(TICKS_PER_RENEWAL);
+        if told.is_some() || is_renewal {
+            ctx.running.note(&self.desk, told, None).await?;
+        } else if tick.is_multiple_of(2) {
+            ctx.running.read(&self.desk).await?;
+        }
+        let row = ctx.running.current().await;
+        if is_renewal {
+            self.desk.hide(&[message], LEASE).await?;
+            self.take_place(runner, &row).await?;
+        }
+        if row.cancel_requested_at.is_some() {
+            return Ok(Some(Signal::Cancelled));
+        }
+        Ok(row.is_too_late(ctx.now()).then_some(Signal::Expired))
+    }
+
+    /// What the end of the run means for the job.
+    async fn ending(&self, job: &Job, out: std::thread::Result<Result<String>>) -> Ending {
+        let error = match out {
+            Ok(Ok(output)) => match self.keep(job, output).await {
+                Ok(outcome) => return Ending::Done(outcome),
+                Err(error) => error,
+            },
+            Ok(Err(error)) => error,
+            Err(_) => {
+                tracing::error!("the job panicked");
+                let detail = "the job panicked; the log has more under the request's id".to_owned();
+                return Ending::Stumbled(Failure { rule: "panicked".to_owned(), detail });
+            }
+        };
+        tracing::warn!(error = causes(&error), "the attempt failed");
+        let failure = failure_of(&error);
+        if error.is_retryable() { Ending::Stumbled(failure) } else { Ending::Failed(failure) }
+    }
+
+    /// Keeps a result: in the row, or as an object when it is too long for that.
+    async fn keep(&self, job: &Job, output: String) -> Result<Outcome> {
+        if output.len() <= RESULT_BYTES_MAX {
+            return Ok(Outcome::Inline(output));
+        }
+        let key = format!("results/{}/{}/{}.json", job.tenant_id, job.id, job.fence);
+        self.desk.results.create(&key, "application/json", output.into_bytes()).await?;
+        Ok(Outcome::Object(key))
+    }
+
+    /// Writes how an attempt ended.
+    async fn finish(&self, runner: &Runner<G>, ctx: &Context, ending: Ending) -> Result<Handled> {
+        let told = ctx.take_told();
+        let mut last = Error::unavailable("end a job", "somebody else kept being faster");
+        for _ in 0..TRIES {
+            let row = ctx.running.current().await;
+            let (fence, now) = (ctx.running.fence(), self.desk.clock.now());
+            let ended = row.ended(fence, ending.clone(), &runner.job_type.terms, now, share());
+            let Ok((mut next, happening)) = ended else { break };
+            next.progress = told.clone().or(next.progress);
+            match self.close(&row, next, happening).await {
+                Ok(true) => return Ok(Handled::Done(happening.name())),
+                Ok(false) => {}
+                Err(error) if error.is_retryable() => last = error,
+                Err(error) => return Err(error),
+            }
+            match ctx.running.read(&self.desk).await {
+                Ok(_) => {}
+                // It is written, though nobody heard so in time; or this worker was taken for dead.
+                Err(error) if is_lost(&error) => {
+                    tracing::warn!(error = causes(&error), "the job has ended, or is somebody else's");
+                    return Ok(Handled::Done("somebody else has it"));
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// Commits what becomes of a job; `false` when somebody else was faster.
+    async fn close(&self, job: &Stored<Job>, next: Job, happening: Move) -> Result<bool> {
+        let actor = Actor {
+            principal: system(),
+            request_id: job.request_id.clone(),
+            client: "unknown".to_owned(),
+            now: self.desk.clock.now(),
+            claim: ClaimSlot::default(),
+        };
+        let letter = (happening == Move::Die).then(|| DeadLetter::of(&next, self.desk.queue_name, actor.now));
+        let change = ending(happening, job, &next, letter.as_ref());
+        match self.desk.store.commit(&actor, change).await {
+            Ok(()) => Ok(true),
+            Err(Error::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The change that writes what becomes of a job.
+pub fn ending(happening: Move, job: &Stored<Job>, next: &Job, letter: Option<&DeadLetter>) -> Change {
+    let change = Change::new(action(happening), "job", job.id).in_tenant(job.tenant_id).replace(job, next);
+    letter.into_iter().fold(change, Change::put)
+}
+
+const fn action(happening: Move) -> &'static str {
+    match happening {
+        Move::Claim => "job.claim",
+        Move::HandBack => "job.hand_back",
+        Move::Succeed => "job.succeed",
+        Move::Fail => "job.fail",
+        Move::Retry => "job.retry",
+        Move::Die => "job.die",
+        Move::Cancel => "job.cancel",
+        Move::Expire => "job.expire",
+        Move::Requeue => "job.requeue",
+    }
+}
+
+async fn run<W: Work>(ground: &W::Ground, ctx: &Context, payload: &str) -> Result<String> {
+    // It was checked against the schema; what that cannot say is said by the type.
+    let work: W = serde_json::from_str(payload).map_err(|error| {
+        Error::Malformed(format!("the payload is not what {} takes: {error}", W::TYPE.name).into())
+    })?;
+    let output = work.run(ground, ctx).await?;
+    serde_json::to_string(&output).map_err(|error| Error::internal("write a job's result", error))
+}
+
+fn too_slow<G>(runner: &Runner<G>) -> Failure {
+    let seconds = runner.job_type.terms.time_limit.as_secs();
+    Failure { rule: "time_limit".to_owned(), detail: format!("it took longer than {seconds} s") }
+}
+
+/// Returns when the worker has to stop.
+async fn asked(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        // Nobody is left who could ask.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// A random share, for waits that nobody else has.
+fn share() -> u8 {
+    let [share] = ids::random();
+    share
+}
