@@ -63,7 +63,7 @@ venv() {
 # The dev profile, and the local cloud along with its functions: that is what `cargo run` builds, dependencies and all,
 # so nothing but the few binaries is built for this. A profile of its own would compile three hundred crates again.
 build() {
-    local packages=(--package localstack --package access --package audit --package identity --package ops --package outbox --package cli)
+    local packages=(--package localstack --package access --package audit --package identity --package jobs --package ops --package outbox --package cli)
     cargo build --manifest-path "$root/Cargo.toml" "${packages[@]}"
     "$venvs/sam/bin/python" "$root/localstack/layout.py" "$root/template.yaml" "$(binaries)" "$state/build"
 }

@@ -86,6 +86,7 @@ async fn each_route_lets_in_whom_the_table_says() {
         ("AccessFunction", "access"),
         ("AuditFunction", "audit"),
         ("IdentityFunction", "identity"),
+        ("JobsFunction", "jobs"),
         ("OpsFunction", "ops"),
     ]);
     let mut table = String::new();

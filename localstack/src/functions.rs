@@ -23,16 +23,24 @@ pub struct Lambda {
 
 /// Every function, by binary.
 pub fn registry() -> BTreeMap<&'static str, Lambda> {
-    let functions: [(&str, Needs, Constructor); 12] = [
+    let functions: [(&str, Needs, Constructor); 20] = [
         ("access", access::NEEDS, |boot| access::function(boot).boxed()),
         ("audit", audit::NEEDS, |boot| audit::function(boot).boxed()),
         ("audit-eraser", audit::ERASER_NEEDS, |boot| audit::eraser(boot).boxed()),
         ("audit-exporter", audit::EXPORTER_NEEDS, |boot| audit::exporter(boot).boxed()),
         ("audit-sequencer", audit::SEQUENCER_NEEDS, |boot| audit::sequencer(boot).boxed()),
         ("audit-sweeper", audit::SWEEPER_NEEDS, |boot| audit::sweeper(boot).boxed()),
+        ("audit-worker", audit::WORKER_NEEDS, |boot| audit::worker(boot).boxed()),
         ("identity", identity::NEEDS, |boot| identity::function(boot).boxed()),
         ("identity-key-rotation", identity::KEY_ROTATION_NEEDS, |boot| identity::key_rotation(boot).boxed()),
         ("identity-mailer", identity::MAILER_NEEDS, |boot| identity::mailer(boot).boxed()),
+        ("identity-worker", identity::WORKER_NEEDS, |boot| identity::worker(boot).boxed()),
+        ("jobs", jobs::NEEDS, |boot| jobs::function(boot).boxed()),
+        ("jobs-dead-letters", jobs::DEAD_LETTERS_NEEDS, |boot| jobs::dead_letters(boot).boxed()),
+        ("jobs-relay", jobs::RELAY_NEEDS, |boot| jobs::relay(boot).boxed()),
+        ("jobs-scheduler", jobs::SCHEDULER_NEEDS, |boot| jobs::scheduler(boot).boxed()),
+        ("jobs-sweeper", jobs::SWEEPER_NEEDS, |boot| jobs::sweeper(boot).boxed()),
+        ("jobs-worker", jobs::WORKER_NEEDS, |boot| jobs::worker(boot).boxed()),
         ("ops", ops::NEEDS, |boot| ops::function(boot).boxed()),
         ("outbox-relay", outbox::RELAY_NEEDS, |boot| outbox::relay(boot).boxed()),
         ("outbox-sweeper", outbox::SWEEPER_NEEDS, |boot| outbox::sweeper(boot).boxed()),
@@ -50,12 +58,18 @@ pub struct HttpGroup {
 }
 
 /// Every endpoint group: what `cargo xtask sync` writes the routes and the document from.
-pub const HTTP_GROUPS: [HttpGroup; 4] = [
+pub const HTTP_GROUPS: [HttpGroup; 5] = [
     HttpGroup { function: "AccessFunction", openapi: access::openapi },
     HttpGroup { function: "AuditFunction", openapi: audit::openapi },
     HttpGroup { function: "IdentityFunction", openapi: identity::openapi },
+    HttpGroup { function: "JobsFunction", openapi: jobs::openapi },
     HttpGroup { function: "OpsFunction", openapi: ops::openapi },
 ];
+
+/// Every type of jobs, of every group: what `cargo xtask sync` writes down for the group that takes them in.
+pub fn job_types() -> Vec<serde_json::Value> {
+    [audit::job_types(), identity::job_types(), jobs::job_types()].concat()
+}
 
 /// Why a function of the template does not run.
 #[derive(Debug, thiserror::Error)]

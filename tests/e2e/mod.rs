@@ -11,6 +11,7 @@ mod audit;
 mod client;
 mod cloud;
 mod cookies;
+mod jobs;
 mod limits;
 mod mail;
 mod operator;

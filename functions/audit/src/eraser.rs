@@ -43,7 +43,7 @@ pub async fn eraser(boot: Boot) -> Result<Function, BootError> {
     let tables = HashMap::from([(audit::TABLE, inbox), (ledger::TABLE, ledger)]);
     // Nothing is sealed here: no cursor leaves, no answer is recorded.
     let store = Store::new(&boot.aws, tables, SealingKey::throwaway());
-    Ok(Function::Sqs(Arc::new(move |event| {
+    Ok(Function::Sqs(Arc::new(move |event, _| {
         let store = store.clone();
         Box::pin(async move { each_message(&event, |body| erase(&store, body)).await })
     })))

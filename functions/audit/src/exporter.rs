@@ -17,7 +17,7 @@ use store::{
     SealingKey, Store,
     ledger::{self, Head, Root},
 };
-use tlog::{Bundle, Checkpoint, Hash, Resource, Tile, Tiles, VerifierKey, hash, note, path, tile, tree};
+use tlog::{Checkpoint, Hash, Resource, Tile, Tiles, VerifierKey, note, path, tile, tree};
 
 use crate::{
     log::{CONCURRENT, Log, altered},
@@ -142,24 +142,12 @@ impl Exporter {
             let path = resource.to_string();
             let bytes = match resource {
                 Resource::Tile(tile) => tile::encode_tile(tiles.get(tile).unwrap_or_default()),
-                Resource::Bundle(bundle) => self.entries(bundle, tiles).await?,
+                Resource::Bundle(bundle) => self.log.entries(bundle, tiles).await?,
             };
             let locked = self.lock(&path, "application/octet-stream", bytes.clone()).await?;
             if locked == bytes { Ok(()) } else { Err(altered(&path, "it was exported with other bytes")) }
         });
         stream::iter(copies).buffer_unordered(CONCURRENT).try_collect().await
-    }
-
-    async fn entries(&self, bundle: Bundle, tiles: &Tiles) -> Result<Vec<u8>> {
-        let path = bundle.path();
-        let bytes = self.log.required(Resource::Bundle(bundle)).await?;
-        let entries = tile::decode_bundle(&bytes, bundle.width()).map_err(|error| altered(&path, error))?;
-        for (index, entry) in bundle.entries().zip(entries) {
-            if tiles.leaf(index) != Some(hash::leaf(entry)) {
-                return Err(altered(&path, format!("entry {index} is not what the tree holds")));
-            }
-        }
-        Ok(bytes)
     }
 
     /// Writes an object of the export, once; answers its bytes, which are others when it was there.

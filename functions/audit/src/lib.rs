@@ -7,6 +7,7 @@
 //! - `audit-sweeper` does the same every minute, for what the stream did not tell;
 //! - `audit-exporter` copies what is new of it, once a day, to where nobody can alter it;
 //! - `audit-eraser` forgets what opens its commitments to a person who was erased;
+//! - `audit-worker` runs jobs: `audit.export` makes a signed file of a part of it;
 //! - `audit` answers with entries, tiles, proofs and the signed head.
 //!
 //! The format is [`tlog`]'s, and `docs/audit.md` has it byte by byte.
@@ -14,6 +15,7 @@
 mod app;
 mod entries;
 mod eraser;
+mod export_job;
 mod exporter;
 mod get_checkpoint;
 mod get_consistency;
@@ -31,6 +33,7 @@ use store::{Table, audit, ephemeral, ledger};
 
 pub use app::App;
 pub use eraser::eraser;
+pub use export_job::worker;
 pub use exporter::exporter;
 pub use sequencer::{sequencer, sweeper};
 
@@ -45,6 +48,12 @@ const WITNESSES: &str = "AUDIT_WITNESSES";
 
 /// The variable that names the secret with the log's key.
 const KEY_SECRET: &str = "AUDIT_KEY_SECRET";
+
+/// The variable that names the queue of this group's jobs.
+const JOBS_QUEUE: &str = "AUDIT_JOBS_QUEUE_URL";
+
+/// The variable that names the dead-letter queue of every worker.
+const JOBS_DEAD_LETTERS: &str = "JOBS_DEAD_LETTER_QUEUE_URL";
 
 /// What the HTTP function needs.
 pub const NEEDS: Needs = Needs {
@@ -101,6 +110,27 @@ pub const ERASER_NEEDS: Needs = Needs {
         Grant::on_index(ledger::TABLE.0, "gsi3", &["dynamodb:Query"]),
     ],
 };
+
+/// What the worker needs.
+pub const WORKER_NEEDS: Needs = Needs {
+    settings: &["PUBLIC_URL"],
+    grants: &[
+        Grant::on(store::job::TABLE.0, &["dynamodb:GetItem", "dynamodb:PutItem"]),
+        Grant::on(audit::TABLE.0, &["dynamodb:PutItem"]),
+        Grant::on(ephemeral::TABLE.0, &["dynamodb:GetItem", "dynamodb:PutItem"]),
+        Grant::on(ledger::TABLE.0, &["dynamodb:GetItem"]),
+        Grant::on(LOG_BUCKET, &["s3:GetObject"]),
+        Grant::on(KEY_SECRET, &["secretsmanager:GetSecretValue"]),
+        Grant::on(platform::job::RESULTS_BUCKET, &["s3:PutObject"]),
+        Grant::on(JOBS_QUEUE, &["sqs:ChangeMessageVisibility"]),
+        Grant::on(JOBS_DEAD_LETTERS, &["sqs:SendMessage"]),
+    ],
+};
+
+/// The types of this group's jobs, as `openapi/job-types.json` tells of them.
+pub fn job_types() -> Vec<serde_json::Value> {
+    vec![platform::job::declaration::<export_job::ExportLog>()]
+}
 
 /// The tables the HTTP function uses.
 pub const TABLES: [Table; 3] = [ledger::TABLE, platform::api_key::TABLE, ephemeral::TABLE];

@@ -137,6 +137,22 @@ impl Log {
         Ok(())
     }
 
+    /// The bytes of a bundle whose entries have the hashes of the tiles.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when they have others: the log was altered.
+    pub(crate) async fn entries(&self, bundle: Bundle, tiles: &Tiles) -> Result<Vec<u8>> {
+        let path = bundle.path();
+        let bytes = self.required(Resource::Bundle(bundle)).await?;
+        let entries = tile::decode_bundle(&bytes, bundle.width()).map_err(|error| altered(&path, error))?;
+        for (index, entry) in bundle.entries().zip(entries) {
+            if tiles.leaf(index) != Some(hash::leaf(entry)) {
+                return Err(altered(&path, format!("entry {index} is not what the tree holds")));
+            }
+        }
+        Ok(bytes)
+    }
+
     /// The bytes of what must be there.
     ///
     /// # Errors

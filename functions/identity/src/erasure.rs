@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use kernel::{Error, Result, Role, id::TenantId, revocation::Subject};
-use platform::{Edge, api_key::ApiKey, ids, telemetry::causes};
-use store::{Actor, Change, Entity, Query, Store, Stored, audit::Erased};
+use platform::{Edge, api_key::ApiKey, ids, job::cancel_all, telemetry::causes};
+use store::{Actor, Change, Entity, Query, Store, Stored, audit::Erased, changed_meanwhile};
 
 use crate::{
     login_event::{KnownDevice, LoginEvent},
@@ -84,8 +84,8 @@ impl<'a> Erasure<'a> {
     /// # Errors
     /// [`Error::Conflict`] with the rule `last_owner`, before anything is written.
     pub(crate) async fn run(&self) -> Result<()> {
-        self.clear().await?;
-        self.finish().await?;
+        let tenant_ids = self.clear().await?;
+        self.finish(&tenant_ids).await?;
         // What was written at the same moment, by a login or by somebody who made them a member. It is out of reach
         // already; should this fail, its time to live removes what there is of a person in it.
         if let Err(error) = self.clear().await {
@@ -94,8 +94,12 @@ impl<'a> Erasure<'a> {
         Ok(())
     }
 
-    async fn clear(&self) -> Result<()> {
-        for farewell in self.farewells().await? {
+    /// Deletes all but the account; answers which tenants it belonged to.
+    async fn clear(&self) -> Result<Vec<TenantId>> {
+        let farewells = self.farewells().await?;
+        let mut tenant_ids: BTreeSet<TenantId> = BTreeSet::from([self.user.personal_tenant_id]);
+        for farewell in farewells {
+            tenant_ids.insert(farewell.membership.tenant_id);
             self.leave(farewell).await?;
         }
         let user_id = self.user.id;
@@ -103,7 +107,8 @@ impl<'a> Erasure<'a> {
         self.forget(Grant::of_user(user_id)).await?;
         self.forget(LoginEvent::of_user(user_id)).await?;
         self.forget(Link::of_user(user_id)).await?;
-        self.forget(KnownDevice::of_user(user_id)).await
+        self.forget(KnownDevice::of_user(user_id)).await?;
+        Ok(tenant_ids.into_iter().collect())
     }
 
     /// Every tenant of the account. All are looked at before any is left.
@@ -156,7 +161,8 @@ impl<'a> Erasure<'a> {
             Fate::Goes { tenant, others, machines } => {
                 self.dismiss(tenant_id, &others, &machines).await?;
                 let end = Change::new("tenant.erase", "tenant", tenant_id).in_tenant(tenant_id);
-                self.store.commit(self.actor, end.delete(&tenant)).await?;
+                let jobs = cancel_all(&[tenant_id], None, self.actor);
+                self.store.commit(self.actor, end.delete(&tenant).create(&jobs, changed_meanwhile())).await?;
             }
             Fate::Gone => {}
         }
@@ -202,13 +208,14 @@ impl<'a> Erasure<'a> {
 
     /// The account itself, with its membership in its personal tenant. From here on its tokens are refused, and its e-mail address and
     /// its username are free.
-    async fn finish(&self) -> Result<()> {
+    async fn finish(&self, tenant_ids: &[TenantId]) -> Result<()> {
         let now = self.actor.now;
         let (user_id, tenant_id) = (self.user.id, self.user.personal_tenant_id);
         let erased = Erased { names: vec![user_id.to_string(), self.pseudonym.clone()], tenant_id, at: now };
         let change = user::store::erase(self.change("user.erase"), self.user)
             .discard::<Membership>(Membership::key_of(tenant_id, user_id))
             .revoke(ids::new(now), Subject::User(user_id), now)
+            .create(&cancel_all(tenant_ids, Some(user_id), self.actor), changed_meanwhile())
             .enqueue(Erased::QUEUE, &erased);
         self.store.commit(self.actor, change).await
     }

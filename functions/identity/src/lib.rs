@@ -28,6 +28,7 @@ mod audience;
 mod auth;
 mod erasure;
 mod hashing;
+mod import;
 mod keys;
 mod mailer;
 mod me;
@@ -40,6 +41,7 @@ use platform::{Grant, Needs, api_key, tenancy};
 use store::Table;
 
 pub use app::App;
+pub use import::{NEEDS as WORKER_NEEDS, worker};
 pub use mailer::{NEEDS as MAILER_NEEDS, mailer};
 pub use signing::rotation::{NEEDS as KEY_ROTATION_NEEDS, key_rotation};
 
@@ -90,6 +92,8 @@ pub const NEEDS: Needs = Needs {
         // Entries and messages are only ever added here.
         Grant::on(store::audit::TABLE.0, &["dynamodb:PutItem"]),
         Grant::on(store::outbox::TABLE.0, &["dynamodb:PutItem"]),
+        // The job that cancels the jobs of who is gone.
+        Grant::on(store::job::TABLE.0, &["dynamodb:PutItem"]),
         Grant::on("SIGNING_KEYS_SECRET", &["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]),
         Grant::on(
             "VERIFICATION_KEYS_SECRET",
@@ -102,9 +106,20 @@ pub const NEEDS: Needs = Needs {
     ],
 };
 
+/// The types of this group's jobs, as `openapi/job-types.json` tells of them.
+pub fn job_types() -> Vec<serde_json::Value> {
+    vec![platform::job::declaration::<import::ImportUsers>()]
+}
+
 /// The tables this group uses.
-pub const TABLES: [Table; 5] =
-    [IDENTITY_TABLE, api_key::TABLE, store::audit::TABLE, store::ephemeral::TABLE, store::outbox::TABLE];
+pub const TABLES: [Table; 6] = [
+    IDENTITY_TABLE,
+    api_key::TABLE,
+    store::audit::TABLE,
+    store::ephemeral::TABLE,
+    store::job::TABLE,
+    store::outbox::TABLE,
+];
 
 // Every endpoint: one line is route and documentation.
 platform::endpoints! {

@@ -41,7 +41,7 @@ pub const NEEDS: Needs = Needs {
 /// [`BootError`] for configuration and secrets.
 pub async fn mailer(boot: Boot) -> Result<Function, BootError> {
     let desk = Arc::new(Desk::new(&boot).await?);
-    Ok(Function::Sqs(Arc::new(move |event| {
+    Ok(Function::Sqs(Arc::new(move |event, _| {
         let desk = Arc::clone(&desk);
         Box::pin(async move { each_message(&event, |body| desk.work(body)).await })
     })))

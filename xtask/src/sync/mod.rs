@@ -32,6 +32,8 @@ pub struct Generated {
 
 /// The merged OpenAPI document.
 const OPENAPI: &str = "openapi/openapi.json";
+/// Every type of jobs.
+const JOB_TYPES: &str = "openapi/job-types.json";
 /// The SAM template, of which only the lines between the markers are written.
 const TEMPLATE: &str = "template.yaml";
 
@@ -57,10 +59,16 @@ pub fn check() -> Result<()> {
     Err(format!("{}\nrun `cargo xtask sync`", stale.join("\n")).into())
 }
 
-/// Both files, from the functions as they are compiled into this program.
+/// Every file, from the functions as they are compiled into this program.
 pub fn generated() -> Result<Vec<Generated>> {
-    let groups = groups();
-    from_groups(&workspace::root(), &groups)
+    let (root, groups) = (workspace::root(), groups());
+    let mut generated = from_groups(&root, &groups)?;
+    generated.push(Generated {
+        path: JOB_TYPES,
+        found: fs::read_to_string(root.join(JOB_TYPES)).unwrap_or_default(),
+        wanted: format!("{}\n", serde_json::to_string_pretty(&localstack::functions::job_types())?),
+    });
+    Ok(generated)
 }
 
 fn groups() -> Vec<Group> {

@@ -96,6 +96,13 @@ impl Archive {
         answer.body.collect().await.unwrap().to_vec()
     }
 
+    /// A file that a job has written.
+    pub(crate) async fn job_file(&self, key: &str) -> Vec<u8> {
+        let bucket = &self.lab.environment("audit-worker")["JOBS_BUCKET"];
+        let answer = self.s3.get_object().bucket(bucket).key(key).send().await;
+        answer.unwrap_or_else(|error| panic!("{key}: {error}")).body.collect().await.unwrap().to_vec()
+    }
+
     /// Every object of the export.
     pub(crate) async fn exported(&self) -> BTreeMap<String, Vec<u8>> {
         let mut objects = BTreeMap::new();

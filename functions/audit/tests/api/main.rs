@@ -10,6 +10,7 @@ mod crashes;
 mod document;
 mod erasing;
 mod event;
+mod export_job;
 mod exporting;
 mod needs;
 mod reading;

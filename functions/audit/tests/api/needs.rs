@@ -72,6 +72,15 @@ async fn every_permission_of_the_eraser_and_the_exporter_is_used() {
     assert_all_used(&archive.lab, "audit-eraser");
 }
 
+#[tokio::test(start_paused = true)]
+async fn every_permission_of_the_worker_is_used() {
+    let archive = Archive::new().await;
+    archive.commit("note.create", 0..3).await;
+    archive.sequence().await.unwrap();
+    crate::export_job::run(&archive, serde_json::json!({})).await;
+    assert_all_used(&archive.lab, "audit-worker");
+}
+
 #[tokio::test]
 async fn every_permission_of_the_readers_is_used() {
     let archive = Archive::in_lab(Lab::new().limited()).await;

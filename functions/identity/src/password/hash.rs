@@ -24,6 +24,17 @@ pub struct StoredHash {
     pub pepper_kid: Option<Kid>,
 }
 
+impl StoredHash {
+    /// A hash that was made elsewhere, without a pepper: bcrypt's, until the next login makes another.
+    ///
+    /// # Errors
+    /// [`HashError::Unreadable`] for what no bcrypt has made; [`HashError::TooCostly`] beyond what a login may cost.
+    pub fn imported(text: &str) -> Result<Self, HashError> {
+        require_bcrypt(text)?;
+        Ok(Self { phc: text.to_owned(), pepper_kid: None })
+    }
+}
+
 impl fmt::Debug for StoredHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredHash").field("pepper_kid", &self.pepper_kid).finish_non_exhaustive()
@@ -167,15 +178,17 @@ fn argon2id(
     argon2id::compute(password.expose(), pepper, cost, salt, output_bytes).map_err(HashError::Failed)
 }
 
-/// bcrypt looks at the first 72 bytes of a password, which is how the imported hashes were made.
-fn verify_bcrypt(password: &PresentedPassword, stored: &str) -> Result<Verdict, HashError> {
-    if !["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix)) {
+fn require_bcrypt(text: &str) -> Result<(), HashError> {
+    if !["$2a$", "$2b$", "$2y$"].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(HashError::Unreadable);
     }
-    let parts: bcrypt::HashParts = stored.parse().map_err(|_| HashError::Unreadable)?;
-    if parts.get_cost() > BCRYPT_COST_MAX {
-        return Err(HashError::TooCostly);
-    }
+    let parts: bcrypt::HashParts = text.parse().map_err(|_| HashError::Unreadable)?;
+    if parts.get_cost() > BCRYPT_COST_MAX { Err(HashError::TooCostly) } else { Ok(()) }
+}
+
+/// bcrypt looks at the first 72 bytes of a password, which is how the imported hashes were made.
+fn verify_bcrypt(password: &PresentedPassword, stored: &str) -> Result<Verdict, HashError> {
+    require_bcrypt(stored)?;
     #[cfg(test)]
     tests::count_hash();
     match bcrypt::verify(password.expose(), stored) {

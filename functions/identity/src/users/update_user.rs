@@ -1,12 +1,20 @@
 //! `PATCH /users/{id}`
 
+use std::collections::BTreeSet;
+
 use axum::{extract::State, response::Response};
-use kernel::{Error, Result, Timestamp, id::UserId, permission::UsersWrite, revocation::Subject};
-use platform::{Allowed, Conditional, Json, Path, ids};
-use store::Change;
+use kernel::{
+    Error, Result, Timestamp,
+    id::{TenantId, UserId},
+    permission::UsersWrite,
+    revocation::Subject,
+};
+use platform::{Allowed, Conditional, Json, Path, ids, job::cancel_all};
+use store::{Change, Store, changed_meanwhile};
 
 use crate::{
     App,
+    membership::Membership,
     oidc::grant,
     user::{self, User, UserStatus, UserView},
     username::Username,
@@ -50,22 +58,24 @@ pub(crate) async fn update_user(
     let user = user.ok_or(Error::NotFound("account"))?;
     // Not when the request came: tokens made since then are refused too.
     let now = app.edge.clock().now();
-    let by = allowed.principal().user_id();
     let is_suspended = input.status == Some(UserStatus::Suspended);
+    let tenant_ids = if is_suspended { tenants_of(store, &user).await? } else { Vec::new() };
     let amendment = conditional.amend(
         store,
         &allowed.actor,
         &user,
         |user| UserView::from(user),
         |user| {
-            let next = decide(user, input, by, now)?;
+            let next = decide(user, input, allowed.principal().user_id(), now)?;
             let Some(action) = action(user, &next) else {
                 return Ok(None);
             };
             let change = Change::new(action, "user", id).in_tenant(user.personal_tenant_id);
             let mut change = user::store::rename(change, user, &next)?;
             if action == SUSPEND {
-                change = change.revoke(ids::new(now), Subject::User(id), now);
+                let jobs = cancel_all(&tenant_ids, Some(id), &allowed.actor);
+                change =
+                    change.revoke(ids::new(now), Subject::User(id), now).create(&jobs, changed_meanwhile());
             }
             Ok(Some((next, change)))
         },
@@ -78,6 +88,14 @@ pub(crate) async fn update_user(
 }
 
 const SUSPEND: &str = "user.suspend";
+
+/// The tenants in which somebody may have asked for jobs.
+async fn tenants_of(store: &Store, user: &User) -> Result<Vec<TenantId>> {
+    let found = store.all(&Membership::of_user(user.id)).await?;
+    let found = found.iter().map(|membership| membership.tenant_id);
+    // An index may be behind; the personal tenant needs no telling.
+    Ok(found.chain([user.personal_tenant_id]).collect::<BTreeSet<_>>().into_iter().collect())
+}
 
 /// What the change is called; `None` when nothing changes.
 fn action(old: &User, new: &User) -> Option<&'static str> {

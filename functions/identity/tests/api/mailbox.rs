@@ -1,6 +1,6 @@
 //! The way of a mail: from the outbox's stream, as messages of a queue, through the mailer into somebody's mailbox.
 
-use std::sync::Mutex;
+use std::{sync::Mutex, time::Duration};
 
 use aws_lambda_events::{dynamodb::EventRecord, sqs::SqsEvent};
 use platform::{Boot, Function, function::SqsHandler};
@@ -46,7 +46,7 @@ impl Post {
 
     /// Delivers these messages; answers which of them the queue would deliver again.
     pub(crate) async fn deliver(&self, bodies: &[String]) -> Vec<usize> {
-        let answer = (self.mailer)(event(bodies)).await;
+        let answer = (self.mailer)(event(bodies), Duration::MAX).await;
         let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier);
         failed.map(|id| id.parse().unwrap()).collect()
     }

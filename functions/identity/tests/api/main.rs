@@ -18,6 +18,8 @@ mod filters;
 mod forge;
 mod idempotency;
 mod imported;
+mod importing;
+mod jobs_of_the_gone;
 mod key_life;
 mod keys;
 mod leaving;

@@ -16,6 +16,9 @@ use store::{Change, audit::Erased, outbox::TABLE};
 use testkit::Lab;
 
 pub(crate) const MAIL: &str = "MAIL_QUEUE_URL";
+/// The queues of workers.
+pub(crate) const JOB_QUEUES: [&str; 3] =
+    ["JOBS_QUEUE_URL", "AUDIT_JOBS_QUEUE_URL", "IDENTITY_JOBS_QUEUE_URL"];
 /// A queue whose messages no function here is configured for.
 pub(crate) const UNKNOWN: &str = "UNKNOWN_QUEUE_URL";
 
@@ -141,7 +144,8 @@ pub(crate) fn var(boot: &Boot, name: &str) -> String {
 
 /// The same boot with some variables set otherwise.
 pub(crate) fn with(boot: Boot, vars: &[(&str, &str)]) -> Boot {
-    let names = [TABLE.0, MAIL, Erased::QUEUE];
+    let [jobs, audit_jobs, identity_jobs] = JOB_QUEUES;
+    let names = [TABLE.0, MAIL, Erased::QUEUE, jobs, audit_jobs, identity_jobs];
     let kept = names.iter().filter_map(|name| Some(((*name).to_owned(), boot.vars.get(name)?.to_owned())));
     let set = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let vars: Vars = kept.chain(set).collect();

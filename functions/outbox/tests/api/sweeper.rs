@@ -6,7 +6,7 @@ use platform::{Function, queue::Queues};
 use store::{audit::Erased, outbox::OutboxMessage};
 
 use crate::{
-    desk::{Desk, MAIL, UNKNOWN},
+    desk::{Desk, JOB_QUEUES, MAIL, UNKNOWN},
     silent,
 };
 
@@ -18,6 +18,9 @@ async fn a_message_the_relay_never_saw_is_sent_after_a_minute() {
     let desk = Desk::new();
     desk.commit(MAIL, [1, 2]).await;
     desk.commit(Erased::QUEUE, [4]).await;
+    for (queue, number) in JOB_QUEUES.into_iter().zip(5..) {
+        desk.commit(queue, [number]).await;
+    }
 
     desk.lab.advance(MINUTE);
     desk.sweep().await.unwrap();

@@ -1,0 +1,5 @@
+//! The Lambda behind the jobs table's stream.
+
+fn main() -> std::process::ExitCode {
+    platform::run(jobs::relay)
+}

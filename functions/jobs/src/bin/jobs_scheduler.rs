@@ -1,0 +1,5 @@
+//! The Lambda behind the schedules.
+
+fn main() -> std::process::ExitCode {
+    platform::run(jobs::scheduler)
+}

@@ -1,0 +1,41 @@
+//! `POST /jobs/{job}/retry`
+
+use axum::extract::State;
+use kernel::{id::JobId, job::Job, permission::JobsWrite};
+use platform::{Allowed, Path, Result, View};
+use store::{Change, job::DeadLetter};
+
+use super::{JobView, change, find};
+use crate::App;
+
+/// Begins the change that queues a job again: it is no dead letter any more.
+pub(crate) fn requeue(id: JobId) -> Change {
+    let letter = DeadLetter::key_of(DeadLetter::id_of(id));
+    Change::new("job.requeue", "job", id).discard::<DeadLetter>(letter)
+}
+
+/// Tries a job again that has failed, died, expired or was cancelled.
+///
+/// It has all its attempts again, and goes on from where its last attempt has left it. A deadline that has passed does not
+/// count any more.
+#[utoipa::path(
+    post, path = "/api/v1/jobs/{job}/retry", tag = "jobs",
+    params(("job" = JobId, Path, description = "The job")),
+    responses(
+        (status = 200, description = "The job as it is now.", body = JobView),
+        (status = 409, description = "It has succeeded, or has not ended."),
+    ),
+    extensions(("x-permission" = json!("jobs:write")), ("x-stream" = json!(true)))
+)]
+pub(crate) async fn retry_job(
+    State(app): State<App>,
+    allowed: Allowed<JobsWrite>,
+    Path(id): Path<JobId>,
+) -> Result<View<JobView>> {
+    let store = app.edge.store();
+    let job = find(store, allowed.tenant_id(), id, allowed.principal()).await?;
+    let now = allowed.now();
+    let decide = |job: &Job| job.requeued(now).map(|next| Some((next, requeue(id))));
+    let job = change(store, &allowed.actor, job, decide).await?;
+    Ok(View(JobView::from(&job)))
+}

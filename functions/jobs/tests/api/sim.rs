@@ -1,0 +1,294 @@
+//! Simulated worlds: jobs, workers that are killed at any await, a relay that loses and doubles what it is told, queues that
+//! deliver twice and late, tables that throttle, break off and answer after nobody listens any more, people who cancel and
+//! ask again. Time is virtual, and a seed is a world: `JOBS_SIM_SEED=7` runs that one again.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use kernel::{
+    id::{JobId, TenantId},
+    job::{Job, Status, Timing},
+};
+use platform::{
+    config::Vars,
+    function::{ScheduleHandler, SqsHandler, StreamHandler},
+};
+use serde_json::json;
+use store::{
+    Change, Stored,
+    job::{key_of, of_tenant},
+};
+use testkit::{
+    Effect as Fault, InjectedFault, Lab, Service,
+    queue::{Queue, event},
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    effect::{self, Effect, marks},
+    plant::{LEFT, relay, sweeper},
+};
+
+/// How many jobs a world has.
+const JOBS: usize = 10;
+
+/// How many worlds a test run tries; `cargo xtask bench jobs` tries a thousand.
+const WORLDS: u64 = 6;
+
+/// After how many turns everything must have ended.
+const TURNS_MAX: u32 = 3_000;
+
+/// Runs a future until it has been polled so often, then drops it where it stands.
+pub(crate) struct Kill<F> {
+    inner: Pin<Box<F>>,
+    polls: u32,
+}
+
+impl<F: Future> Kill<F> {
+    pub(crate) fn after(inner: F, polls: u32) -> Self {
+        Self { inner: Box::pin(inner), polls }
+    }
+}
+
+impl<F: Future> Future for Kill<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(left) = self.polls.checked_sub(1) else { return Poll::Ready(None) };
+        self.polls = left;
+        self.inner.as_mut().poll(cx).map(Some)
+    }
+}
+
+/// `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn place(&mut self, bound: usize) -> usize {
+        usize::try_from(self.below(bound as u64)).unwrap_or(0)
+    }
+
+    fn narrow(&mut self, bound: u32) -> u32 {
+        u32::try_from(self.below(bound.into())).unwrap_or(0)
+    }
+}
+
+/// A job of a world, and what is known about what must become of it.
+struct Subject {
+    id: JobId,
+    steps: u32,
+    may_be_cancelled: bool,
+    may_expire: bool,
+}
+
+struct World<'a> {
+    lab: &'a Lab,
+    dice: Dice,
+    seed: u64,
+    tenant_id: TenantId,
+    queue: Queue,
+    worker: SqsHandler,
+    relay: StreamHandler,
+    sweeper: ScheduleHandler,
+    position: Option<String>,
+    subjects: Vec<Subject>,
+    flying: JoinSet<()>,
+}
+
+impl<'a> World<'a> {
+    async fn new(lab: &'a Lab, seed: u64) -> Self {
+        let table = &lab.environment("jobs")["JOBS_TABLE"];
+        Self {
+            lab,
+            dice: Dice(seed),
+            seed,
+            tenant_id: platform::ids::new(lab.clock().now()),
+            queue: lab.queue("jobs-worker", "JOBS_QUEUE_URL"),
+            worker: effect::worker(lab),
+            relay: relay(lab.boot("jobs-relay")).await,
+            sweeper: sweeper(lab.boot("jobs-sweeper")).await,
+            position: lab.cloud().stream_end(table).unwrap(),
+            subjects: Vec::new(),
+            flying: JoinSet::new(),
+        }
+    }
+
+    async fn run(mut self) {
+        for _ in 0..JOBS {
+            self.ask().await;
+        }
+        let mut swept_at = tokio::time::Instant::now();
+        for _ in 0..TURNS_MAX {
+            self.disturb().await;
+            self.tell_relay().await;
+            self.receive().await;
+            if swept_at.elapsed() > Duration::from_mins(1) {
+                swept_at = tokio::time::Instant::now();
+                let polls = if self.dice.one_in(3) { self.dice.narrow(60) } else { u32::MAX };
+                Kill::after((self.sweeper)(EventBridgeEvent::default()), polls).await;
+            }
+            tokio::time::sleep(Duration::from_millis(200 + self.dice.below(3_000))).await;
+            while self.flying.try_join_next().is_some() {}
+            if self.has_ended().await {
+                return self.verify().await;
+            }
+        }
+        panic!("seed {}: not everything ends", self.seed)
+    }
+
+    async fn ask(&mut self) {
+        let effect = Effect {
+            steps: 1 + self.dice.narrow(4),
+            step_ms: self.dice.below(4_000),
+            stumbles: if self.dice.one_in(3) { self.dice.narrow(3) } else { 0 },
+            panics: self.dice.one_in(8),
+            bytes: 0,
+        };
+        let now = self.lab.clock().now();
+        let due_at =
+            now + Duration::from_millis(if self.dice.one_in(3) { self.dice.below(20_000) } else { 0 });
+        let may_expire = self.dice.one_in(10);
+        let deadline = may_expire.then(|| due_at + Duration::from_millis(1 + self.dice.below(60_000)));
+        let job = effect.job(platform::ids::new(now), self.tenant_id, Timing { due_at, deadline }, now);
+        self.lab.commit(Change::enqueue_job(&job)).await;
+        let may_be_cancelled = self.dice.one_in(6);
+        self.subjects.push(Subject { id: job.id, steps: effect.steps, may_be_cancelled, may_expire });
+    }
+
+    /// Puts faults in force, and lets somebody cancel.
+    async fn disturb(&mut self) {
+        let mut faults = Vec::new();
+        for _ in 0..self.dice.below(3) {
+            let effect = match self.dice.below(4) {
+                0 => Fault::Throttle,
+                1 => Fault::Reset,
+                2 => Fault::LostAnswer,
+                _ => Fault::Error,
+            };
+            let service = if self.dice.one_in(3) { Service::Sqs } else { Service::Dynamo };
+            let binary = ["jobs-worker", "jobs-worker", "jobs-relay", "jobs-sweeper"][self.dice.place(4)];
+            let (after, times) = (self.dice.narrow(30), 1 + self.dice.narrow(4));
+            faults.push(InjectedFault::on(service, effect).after(after).times(times).of(binary));
+        }
+        self.lab.cloud().inject(faults);
+        let at = self.dice.place(JOBS * 3);
+        let Some(subject) = self.subjects.get(at).filter(|subject| subject.may_be_cancelled) else { return };
+        let Some(job) = self.row(subject.id).await else { return };
+        if let Ok(Some(next)) = job.cancelled(self.lab.clock().now()) {
+            // Who is beaten to it does not insist.
+            let _ = self.lab.try_commit(Change::new("job.cancel", "job", job.id).replace(&job, &next)).await;
+        }
+    }
+
+    async fn tell_relay(&mut self) {
+        let table = &self.lab.environment("jobs")["JOBS_TABLE"];
+        let mut records = self.lab.cloud().stream_records(table, self.position.as_deref(), 100).unwrap();
+        if records.is_empty() || self.dice.one_in(3) {
+            return;
+        }
+        let last = records
+            .last()
+            .and_then(|record| record["dynamodb"]["SequenceNumber"].as_str())
+            .map(str::to_owned);
+        // Some are lost, as if they had been given up.
+        records.retain(|_| !self.dice.one_in(12));
+        let polls = if self.dice.one_in(4) { self.dice.narrow(40) } else { u32::MAX };
+        let event = serde_json::from_value(json!({ "Records": records })).unwrap();
+        let answer = Kill::after((self.relay)(event), polls).await;
+        let is_done = answer.is_some_and(|answer| answer.batch_item_failures.is_empty());
+        // Who was killed, and sometimes who was not, is told the same once more.
+        if is_done && !self.dice.one_in(10) {
+            self.position = last;
+        }
+    }
+
+    async fn receive(&mut self) {
+        let limit = 1 + i32::try_from(self.dice.below(6)).unwrap_or(0);
+        for message in self.queue.receive(limit).await {
+            if self.dice.one_in(10) {
+                let delay = i32::try_from(self.dice.below(40)).unwrap_or(0);
+                self.queue.send(message.body().unwrap_or_default(), delay).await;
+            }
+            let (worker, queue) = (self.worker.clone(), self.queue.clone());
+            let polls = if self.dice.one_in(3) { self.dice.narrow(150) } else { u32::MAX };
+            let left = if self.dice.one_in(8) { Duration::from_secs(7 + self.dice.below(20)) } else { LEFT };
+            let is_deleted = !self.dice.one_in(10);
+            self.flying.spawn(async move {
+                let answer = Kill::after(worker(event(std::slice::from_ref(&message)), left), polls).await;
+                if is_deleted && answer.is_some_and(|answer| answer.batch_item_failures.is_empty()) {
+                    queue.delete(&message).await;
+                }
+            });
+        }
+    }
+
+    async fn row(&self, id: JobId) -> Option<Stored<Job>> {
+        let key = key_of(self.tenant_id, id);
+        self.lab.store().get_consistent(&key).await.unwrap()
+    }
+
+    async fn has_ended(&self) -> bool {
+        let jobs = self.lab.store().all(&of_tenant(self.tenant_id).consistent()).await.unwrap();
+        jobs.len() == JOBS && jobs.iter().all(|job| job.status.is_ended())
+    }
+
+    async fn verify(mut self) {
+        self.lab.cloud().inject(Vec::new());
+        // Zombies have time to write what they should not.
+        tokio::time::sleep(Duration::from_secs(40)).await;
+        self.flying.shutdown().await;
+        for subject in &self.subjects {
+            let job = self.row(subject.id).await.unwrap();
+            let done = marks(self.lab, subject.id).await;
+            let case = format!("seed {}: {done:?} of {} in {job:#?}", self.seed, subject.steps);
+            let is_allowed = match job.status {
+                Status::Succeeded => done.len() == subject.steps as usize,
+                Status::Cancelled => subject.may_be_cancelled,
+                Status::Expired => subject.may_expire,
+                _ => false,
+            };
+            assert!(is_allowed, "{case}");
+            assert!(done.iter().copied().eq(0..u32::try_from(done.len()).unwrap()), "{case}");
+            assert!(done.len() <= subject.steps as usize && job.look_at.is_none(), "{case}");
+            assert!(u64::from(job.attempts) <= job.fence, "{case}");
+        }
+    }
+}
+
+/// Tries the worlds of these seeds, one after the other, in one cloud.
+async fn worlds(seeds: impl Iterator<Item = u64>) {
+    let lab = Lab::new().in_virtual_time();
+    for seed in seeds {
+        World::new(&lab, seed).await.run().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_world_breaks_an_invariant() {
+    let vars = Vars::from_process();
+    let number = |name: &str| vars.get(name).and_then(|text| text.parse::<u64>().ok());
+    match (number("JOBS_SIM_SEED"), number("JOBS_SIM_WORLDS")) {
+        (Some(seed), _) => worlds(seed..=seed).await,
+        (None, count) => worlds(0..count.unwrap_or(WORLDS)).await,
+    }
+}
