@@ -5,13 +5,18 @@
 
 mod admin;
 mod audit;
+mod caller;
+mod jobs;
 mod keys;
 mod operator;
 
 use std::io::Write;
 
 use keys::Command;
-use platform::{Boot, BootError, config::ConfigError};
+use platform::{
+    Boot, BootError,
+    config::{ConfigError, Vars},
+};
 
 /// What `groundwork help` prints.
 pub const HELP: &str = "\
@@ -37,7 +42,17 @@ groundwork: what operators do to a deployed stack
   groundwork audit tamper-demo [PLACE]
                                      alters copies of a log, or of one made for it, in every way
                                      there is, and shows how each is noticed
+  groundwork jobs ls [--type TYPE] [--status STATUS]
+                                     lists jobs, the newest first
+  groundwork jobs show ID [--follow] shows a job; follows it to its end
+  groundwork jobs cancel ID          cancels a job
+  groundwork jobs retry ID           tries a job again that has ended without success
+  groundwork jobs dead               lists what could not be delivered, or failed each time
+  groundwork jobs redrive ID         gives a dead letter another try
   groundwork help                    prints this
+
+Jobs are those of the API at GROUNDWORK_URL, http://127.0.0.1:8080 unless it is set, asked with GROUNDWORK_TOKEN or
+GROUNDWORK_API_KEY; the local cloud with its own operator.
 
 PLACE is a folder with a copy of the log; the URL of one, like http://127.0.0.1:8080/api/v1/audit; or the bucket that it
 is exported to, s3://BUCKET. A URL is read with an operator's GROUNDWORK_TOKEN or GROUNDWORK_API_KEY, the local cloud's
@@ -129,6 +144,7 @@ pub async fn run(
         ["keys", "import", path] => keys::run(Command::Import(path), boot()?, out).await,
         ["keys", "import"] => Err(Failure::Usage("keys import wants a file".into())),
         ["audit", command @ ..] => audit::run(command, boot, out),
+        ["jobs", command @ ..] => jobs::run(command, &Vars::from_process(), out),
         ["help" | "--help" | "-h"] => Ok(out.write_all(HELP.as_bytes())?),
         [] => Err(Failure::Usage("there is no command".into())),
         other => Err(Failure::Usage(format!("`{}` is no command", other.join(" ")))),
