@@ -128,7 +128,9 @@ impl Jobs {
     fn follow(&self, id: &str, out: &mut impl Write) -> Result<(), Failure> {
         let url = format!("{}/jobs/{}/events", self.base, segment(id)?);
         let mut last = "0".to_owned();
-        for _ in 0..TRIES {
+        let mut tries = 0;
+        while tries < TRIES {
+            tries += 1;
             let answer = self.caller.ask("GET", &url, &[("last-event-id", &last)]);
             match answer.map(|answer| (answer.status(), answer)) {
                 Ok((StatusCode::NO_CONTENT, _)) => break,
@@ -136,6 +138,7 @@ impl Jobs {
                     if follow(BufReader::new(answer.into_body().into_reader()), &mut last, out)? {
                         break;
                     }
+                    tries = 0;
                     continue;
                 }
                 Ok((StatusCode::UNAUTHORIZED, _)) if self.caller.forget_token() => continue,

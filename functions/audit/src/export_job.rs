@@ -183,7 +183,7 @@ pub async fn worker(boot: Boot) -> Result<Function, BootError> {
     let ground = Ground {
         log: Log::new(store.clone(), Bucket::new(&boot.aws, bucket)),
         key: LogKey::new(Secrets::new(&boot.aws, boot.clock.clone()), secret, &public_url),
-        files: Bucket::new(&boot.aws, files),
+        files: Bucket::of_files(&boot.aws, files),
     };
     Ok(Worker::new(&boot, config, store, ground).with::<ExportLog>().function())
 }

@@ -31,7 +31,7 @@ pub(crate) const QUEUE: &str = "IDENTITY_JOBS_QUEUE_URL";
 const FOLDER: &str = "imports/";
 
 /// How many refused lines stand in a job's row before they become an object of their own.
-const FAULTS_PER_REPORT: usize = 200;
+const FAULTS_PER_REPORT: usize = 100;
 
 /// Makes an account of each line of a file in the jobs' bucket.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kernel::{
-    Error, Permission, Result,
+    Error, Limit, Permission, Result,
     id::{Id as _, TenantId, UserId},
     job::{Job, Retry, Terms},
 };
@@ -52,14 +52,30 @@ impl Work for CancelAll {
     async fn run(&self, store: &Store, ctx: &Context) -> Result<Cancelled> {
         let mut cancelled = 0;
         for tenant_id in &self.tenant_ids {
-            for found in store.all(&job::of_tenant(*tenant_id).consistent()).await? {
+            cancelled += self.cancel_in(store, ctx, *tenant_id).await?;
+        }
+        Ok(Cancelled { cancelled })
+    }
+}
+
+impl CancelAll {
+    /// Cancels those in one tenant, page by page; how many there were.
+    async fn cancel_in(&self, store: &Store, ctx: &Context, tenant_id: TenantId) -> Result<u64> {
+        let list = job::of_tenant(tenant_id).consistent();
+        let (mut cancelled, mut cursor) = (0, None);
+        loop {
+            let page = store.page(&list, Limit::default(), cursor.as_deref()).await?;
+            for found in page.items {
                 let is_theirs = self.user_id.is_none_or(|id| found.owner.id == id.uuid());
                 if is_theirs && found.id != ctx.id() && !found.status.is_ended() {
                     cancelled += u64::from(cancel(store, ctx, &found).await?);
                 }
             }
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(cancelled);
+            }
         }
-        Ok(Cancelled { cancelled })
     }
 }
 

@@ -53,8 +53,15 @@ pub(crate) fn find(name: &str) -> Result<&'static JobType> {
     TYPES.get(name).ok_or_else(|| Error::NotFound(UNKNOWN.as_str()))
 }
 
+/// Whether somebody who may see jobs may see those of a type: those that anybody who works in the tenant may ask for, and
+/// those that they may ask for themself. Of a type that there is not any more, operators.
+pub(crate) fn may_see(name: &str, principal: &Principal) -> bool {
+    let permission = TYPES.get(name).map_or(Permission::DeadLettersRead, |declared| declared.permission);
+    permission == Permission::JobsWrite || principal.may(permission)
+}
+
 impl JobType {
-    /// Requires that somebody may ask for such jobs and see what they make.
+    /// Requires that somebody may ask for such jobs.
     ///
     /// # Errors
     /// [`Error::Forbidden`].

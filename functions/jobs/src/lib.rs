@@ -105,7 +105,7 @@ pub const SCHEDULER_NEEDS: Needs = Needs {
 pub const DEAD_LETTERS_NEEDS: Needs = Needs {
     settings: &[QUEUE, AUDIT_QUEUE, IDENTITY_QUEUE],
     grants: &[
-        Grant::on(job::TABLE.0, &["dynamodb:GetItem", "dynamodb:PutItem"]),
+        Grant::on(job::TABLE.0, &["dynamodb:PutItem"]),
         Grant::on(audit::TABLE.0, &["dynamodb:PutItem"]),
     ],
 };

@@ -4,18 +4,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
-use kernel::{
-    Error, Result,
-    job::{Failure, Job, Move},
-};
+use kernel::Result;
 use platform::{
     Boot, BootError, Clock, Function, auth::system, config::Reader, edge::read_tables,
-    function::failed_messages, ids, job::ending, queue::QueueUrl, telemetry::causes,
+    function::failed_messages, ids, queue::QueueUrl, telemetry::causes,
 };
 use store::{
     Actor, Change, SealingKey, Store, audit, changed_meanwhile,
     idempotency::ClaimSlot,
-    job::{self, DeadLetter, JobMessage, key_of},
+    job::{self, DeadLetter, JobMessage},
 };
 
 use crate::dispatch::read_queues;
@@ -74,33 +71,16 @@ impl Morgue {
         failed_messages(filed.await.into_iter().flatten())
     }
 
-    /// Files a message: a job that nobody handled dies, anything else is kept as it is.
+    /// Files a message, unless it names a job: that waits in its row, and the sweeper sends it another.
     async fn file(&self, message: &SqsMessage) -> Result<&'static str> {
         let body = message.body.clone().unwrap_or_default();
         let reason = attribute(message, "reason");
-        let job = JobMessage::parse(&body).ok().filter(|_| reason.is_none());
-        match job {
-            Some(named) => self.file_job(&named, &self.queue_of(message)).await,
-            None => self.file_message(message, reason, body).await,
-        }
-    }
-
-    /// # Errors
-    /// [`Error::Unavailable`] while a worker has the job: the message comes again.
-    async fn file_job(&self, named: &JobMessage, queue: &str) -> Result<&'static str> {
-        let job = self.store.get_consistent::<Job>(&key_of(named.tenant_id, named.job_id)).await?;
-        let Some(job) = job.filter(|job| !job.status.is_ended()) else { return Ok("it had ended before") };
-        let now = self.clock.now();
-        let Some(next) = job.undeliverable(Failure::vanished(), now) else {
-            return Err(Error::unavailable("file a dead letter", "a worker has the job"));
-        };
-        let letter = DeadLetter::of(&next, queue, now);
-        let change = ending(Move::Die, &job, &next, Some(&letter));
-        match self.store.commit(&self.actor(&job.request_id), change).await {
-            Err(Error::Conflict { .. }) => {
-                Err(Error::unavailable("file a dead letter", "the job has changed"))
+        match JobMessage::parse(&body) {
+            Ok(named) if reason.is_none() => {
+                tracing::warn!(job_id = %named.job_id, "a job's message was received too often");
+                Ok("the sweeper looks after the job")
             }
-            done => done.map(|()| "a job has died"),
+            _ => self.file_message(message, reason, body).await,
         }
     }
 

@@ -19,6 +19,10 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a call may take with all its attempts.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The same for files.
+const FILE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+const FILE_OPERATION_TIMEOUT: Duration = Duration::from_secs(50);
+
 /// A bucket. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Bucket {
@@ -27,12 +31,19 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Reads and writes through `config`.
+    /// Reads and writes objects of up to a quarter of a megabyte through `config`.
     pub fn new(config: &SdkConfig, name: String) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT)
-            .build();
+        Self::with_time(config, name, ATTEMPT_TIMEOUT, OPERATION_TIMEOUT)
+    }
+
+    /// The same for files, which may be a hundred times as long.
+    pub fn of_files(config: &SdkConfig, name: String) -> Self {
+        Self::with_time(config, name, FILE_ATTEMPT_TIMEOUT, FILE_OPERATION_TIMEOUT)
+    }
+
+    fn with_time(config: &SdkConfig, name: String, attempt: Duration, operation: Duration) -> Self {
+        let timeouts =
+            TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation).build();
         let config = aws_sdk_s3::config::Builder::from(config)
             .timeout_config(timeouts)
             // An emulator has no host name for each bucket.

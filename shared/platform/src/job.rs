@@ -12,6 +12,8 @@ mod desk;
 mod running;
 mod worker;
 
+use std::time::Duration;
+
 use kernel::{
     Error, Fault, Permission, Result,
     id::{TenantId, UserId},
@@ -67,11 +69,15 @@ pub trait Work: DeserializeOwned + ToSchema + Send + Sync + 'static {
 /// asks for one.
 pub const CANCEL_ALL: (&str, &str) = ("jobs.cancel_all", "JOBS_QUEUE_URL");
 
+/// For so long after an account has gone a request may still ask for a job with its tokens: revocations are read every 5 s,
+/// and clocks differ a little.
+const AFTERMATH: Duration = Duration::from_secs(15);
+
 /// A job that cancels the jobs of somebody, or of everybody, in these tenants: to be made in the change that takes away what
 /// they were asked for with.
 pub fn cancel_all(tenant_ids: &[TenantId], user_id: Option<UserId>, actor: &Actor) -> Job {
     let payload = serde_json::json!({ "tenant_ids": tenant_ids, "user_id": user_id }).to_string();
-    let timing = Timing { due_at: actor.now, deadline: None };
+    let timing = Timing { due_at: actor.now + AFTERMATH, deadline: None };
     let system = system();
     let owner = Owner::of(&system);
     Job::new(

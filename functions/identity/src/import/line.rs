@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use kernel::{Error, Result, input, json};
+use kernel::{Error, Fault, Result, input, json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -14,7 +14,13 @@ use crate::{
 };
 
 /// The longest file, in bytes: it is read into memory.
-const FILE_BYTES_MAX: usize = 64 << 20;
+const FILE_BYTES_MAX: usize = 16 << 20;
+
+/// What a file may tell of an account.
+const COLUMNS: [&str; 4] = ["email", "username", "password_hash", "email_verified"];
+
+/// How much is told of what is wrong with a line.
+const DETAIL_CHARS_MAX: usize = 300;
 
 /// The shortest username there is.
 const USERNAME_CHARS_MIN: usize = 3;
@@ -64,15 +70,24 @@ impl LineFault {
     pub(super) fn of(line: u64, error: &Error) -> Self {
         let detail = match error {
             Error::Invalid(faults) => {
-                let told: Vec<String> =
-                    faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail)).collect();
-                told.join("; ")
+                let told: Vec<String> = faults.iter().map(told).collect();
+                told.join("; ").chars().take(DETAIL_CHARS_MAX).collect()
             }
             // A parser's message may quote what it has read.
             Error::Malformed(_) => "is not JSON, or has not the fields of the header".to_owned(),
             error => error.to_string(),
         };
         Self { line, detail }
+    }
+}
+
+/// A fault in words of ours: the names of fields that nobody knows may be anything.
+fn told(fault: &Fault) -> String {
+    let is_known = COLUMNS.iter().any(|column| fault.pointer.strip_prefix('/') == Some(column));
+    if is_known || fault.pointer.is_empty() {
+        format!("{} {}", fault.pointer, fault.detail)
+    } else {
+        "a field is not known".to_owned()
     }
 }
 
@@ -99,6 +114,10 @@ fn ndjson(file: &[u8]) -> Vec<(u64, Result<Line>)> {
 fn csv(file: &[u8]) -> Result<Vec<(u64, Result<Line>)>> {
     let mut reader = ::csv::Reader::from_reader(file);
     let header = reader.headers().map_err(|error| Error::Malformed(format!("the header: {error}").into()))?;
+    if !header.iter().all(|name| COLUMNS.contains(&name)) || !header.iter().any(|name| name == COLUMNS[0]) {
+        let wanted = format!("the first line must name the columns, which are {}", COLUMNS.join(", "));
+        return Err(Error::conflict("header_unknown", wanted));
+    }
     let header = header.clone();
     let records = reader.into_records().map(|record| {
         let number = match &record {
@@ -191,6 +210,20 @@ mod tests {
         let json = faults("{\"email\": 1}\nnot json\n", Format::Ndjson);
         assert!(json[0].1.as_ref().unwrap().detail.contains("/email must be a string"), "{json:?}");
         assert_eq!(json[1].1, Some(LineFault::new(2, "is not JSON, or has not the fields of the header")));
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_named() {
+        let without_header = format!("ann@example.com,ann,{HASH}\nbob@example.com,bob,{HASH}\n");
+        let Err(Error::Conflict { rule: "header_unknown", detail }) =
+            lines(without_header.as_bytes(), Format::Csv)
+        else {
+            panic!("the first line is no header")
+        };
+        assert!(!detail.contains("ann"), "{detail}");
+        let told = faults("{\"ann@example.com\": 1}\n", Format::Ndjson);
+        let told = told[0].1.clone().unwrap().detail;
+        assert!(told.contains("a field is not known") && !told.contains("ann"), "{told}");
     }
 
     #[test]

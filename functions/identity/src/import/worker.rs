@@ -42,6 +42,6 @@ pub async fn worker(boot: Boot) -> Result<Function, BootError> {
     let (config, tables, files) = env.finish(|| Some((config?, tables?, files?)))?;
     // Nothing is sealed here: no cursor leaves, no answer is recorded.
     let store = Store::new(&boot.aws, tables, SealingKey::throwaway());
-    let ground = Ground { store: store.clone(), files: Bucket::new(&boot.aws, files) };
+    let ground = Ground { store: store.clone(), files: Bucket::of_files(&boot.aws, files) };
     Ok(Worker::new(&boot, config, store, ground).with::<ImportUsers>().function())
 }

@@ -124,12 +124,12 @@ async fn many_refused_lines_are_reported_in_files() {
     let done = result(&work(&lab, &ask(&lab, "imports/c.ndjson", "ndjson").await, LEFT).await);
     assert_eq!((&done["refused"], &done["faults"].as_array().unwrap().len()), (&json!(450), &50));
     let reports = done["reports"].as_array().unwrap();
-    assert_eq!(reports.len(), 2);
+    assert_eq!(reports.len(), 4);
     let bucket =
         Bucket::new(&lab.cloud().sdk_config(), lab.environment("identity-worker")["JOBS_BUCKET"].clone());
     let report = bucket.get(reports[1].as_str().unwrap()).await.unwrap().unwrap();
     let report: Vec<Value> = serde_json::from_slice(&report).unwrap();
-    assert_eq!((report.len(), &report[0]["line"]), (200, &json!(201)));
+    assert_eq!((report.len(), &report[0]["line"]), (100, &json!(101)));
 }
 
 #[tokio::test(start_paused = true)]

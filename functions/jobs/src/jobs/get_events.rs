@@ -20,16 +20,16 @@ use crate::App;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often at most: then the client comes again, and goes on where it was.
-const LOOKS_MAX: u32 = 45;
+const LOOKS_MAX: u32 = 25;
 
 /// How many looks without news a client waits for a sign of life.
-const LOOKS_PER_SIGN: u32 = 15;
+const LOOKS_PER_SIGN: u32 = 10;
 
 /// Follows a job.
 ///
 /// Server-sent events: each has the revision of the job as its id, `progress` or `end` as its name, and the job as its
 /// data. What happened between two looks, one second apart, is told as one event. The answer ends with the job, and after
-/// 45 seconds; clients come again by themselves and go on behind the `Last-Event-ID` that they send. Who has been told
+/// 25 seconds; clients come again by themselves and go on behind the `Last-Event-ID` that they send. Who has been told
 /// the end gets 204, at which an `EventSource` stops.
 #[utoipa::path(
     get, path = "/api/v1/jobs/{job}/events", tag = "jobs",

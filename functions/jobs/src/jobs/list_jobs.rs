@@ -52,6 +52,7 @@ pub(crate) async fn list_jobs(
         list = list.only("status", &status);
     }
     let paging = Paging { limit: asked.limit, cursor: asked.cursor, sort: asked.sort };
-    let page = paging.read(app.edge.store(), list).await?;
+    let mut page = paging.read(app.edge.store(), list).await?;
+    page.items.retain(|job| catalogue::may_see(&job.job_type, allowed.principal()));
     Ok(View(page.map(|job| JobView::from(&job))))
 }

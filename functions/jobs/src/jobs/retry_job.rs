@@ -1,7 +1,11 @@
 //! `POST /jobs/{job}/retry`
 
 use axum::extract::State;
-use kernel::{id::JobId, job::Job, permission::JobsWrite};
+use kernel::{
+    id::JobId,
+    job::{Job, Owner},
+    permission::JobsWrite,
+};
 use platform::{Allowed, Path, Result, View};
 use store::{Change, job::DeadLetter};
 
@@ -17,7 +21,7 @@ pub(crate) fn requeue(id: JobId) -> Change {
 /// Tries a job again that has failed, died, expired or was cancelled.
 ///
 /// It has all its attempts again, and goes on from where its last attempt has left it. A deadline that has passed does not
-/// count any more.
+/// count any more. It runs on the caller's behalf from then on.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/retry", tag = "jobs",
     params(("job" = JobId, Path, description = "The job")),
@@ -35,7 +39,12 @@ pub(crate) async fn retry_job(
     let store = app.edge.store();
     let job = find(store, allowed.tenant_id(), id, allowed.principal()).await?;
     let now = allowed.now();
-    let decide = |job: &Job| job.requeued(now).map(|next| Some((next, requeue(id))));
+    // Whoever wants it again answers for it; who asked before may be gone.
+    let owner = Owner::of(allowed.principal());
+    let decide = |job: &Job| {
+        let next = Job { owner: owner.clone(), ..job.requeued(now)? };
+        Ok(Some((next, requeue(id))))
+    };
     let job = change(store, &allowed.actor, job, decide).await?;
     Ok(View(JobView::from(&job)))
 }

@@ -223,7 +223,14 @@ async fn a_job_is_its_tenant_s_and_its_type_s() {
     let refused = as_owner.json(&payload).await.expect(403).json();
     assert!(refused["detail"].as_str().unwrap().contains("users:write"), "{refused}");
     plant.call_as(Role::Owner, "GET", &format!("{JOBS}/{cleaning}")).await.expect(403);
-    plant.call_as(Role::Viewer, "GET", &format!("{JOBS}/{job}")).await.expect(403);
+    plant.call_as(Role::Viewer, "GET", &format!("{JOBS}/{job}")).await.expect(200);
+    plant.call_as(Role::Viewer, "POST", &format!("{JOBS}/{job}/cancel")).await.expect(403);
+    let listed = plant.call_as(Role::Owner, "GET", JOBS).await.expect(200).json();
+    assert_eq!(
+        listed["items"].as_array().map(Vec::len),
+        Some(1),
+        "an operator's job is not in the list: {listed}"
+    );
     let member = plant.call_as(Role::Member, "GET", &format!("{JOBS}/{job}")).await.expect(200).json();
     assert_eq!(member["id"], json!(job.to_string()));
 }
@@ -334,7 +341,7 @@ async fn who_follows_a_job_that_takes_long_comes_again() {
     let job = plant.sleep(0, 0).await;
     let began = tokio::time::Instant::now();
     let told = plant.call("GET", &format!("{JOBS}/{job}/events")).await.expect(200);
-    assert!((44..50).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert!((24..30).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
     assert_eq!(events(&told.body), [(1, "progress".into(), "queued".into())]);
     assert!(String::from_utf8(told.body).unwrap().contains(": still there"));
 }

@@ -138,7 +138,12 @@ impl Job {
         share: u8,
     ) -> Result<(Self, Move), LostLease> {
         self.require_held(fence)?;
+        let is_cancelled = self.cancel_requested_at.is_some();
         let (happening, outcome, failure) = match ending {
+            // Who was told that it will be cancelled is not told something else because the attempt ended otherwise.
+            Ending::Stumbled(_) | Ending::HandedBack if is_cancelled => {
+                (Move::Cancel, None, self.failure.clone())
+            }
             Ending::Done(outcome) => (Move::Succeed, Some(outcome), None),
             Ending::Failed(failure) => (Move::Fail, None, Some(failure)),
             Ending::Cancelled => (Move::Cancel, None, self.failure.clone()),
@@ -153,6 +158,7 @@ impl Job {
         let mut next = self.moved(happening, now).ok_or(lost)?;
         (next.outcome, next.failure) = (outcome, failure);
         next.is_handed_back = happening == Move::HandBack;
+        next.checkpoint = next.checkpoint.filter(|_| happening != Move::Succeed);
         if !next.status.is_ended() {
             let wait = match happening {
                 Move::Retry => terms.retry.wait(self.attempts, share),
@@ -202,7 +208,7 @@ impl Job {
         Ok(next)
     }
 
-    /// What it becomes when no worker could be given it.
+    /// What it becomes when no worker can run it; `None` while one has it.
     pub fn undeliverable(&self, failure: Failure, now: Timestamp) -> Option<Self> {
         if self.is_leased(now) {
             return None;

@@ -130,6 +130,9 @@ fn check(before: &Job, done: Act, after: &Job, now: Timestamp) {
     if is_claimed && before.status == Status::Running {
         assert!(before.lease_until.unwrap() <= now, "two workers at once: {case}");
     }
+    if before.cancel_requested_at.is_some() && after.status != before.status {
+        assert!(is_claimed || after.status.is_ended(), "an accepted cancellation is forgotten: {case}");
+    }
     if before.status.is_ended() {
         assert!(matches!(done, Act::Requeue), "what has ended has changed: {case}");
     }
@@ -242,6 +245,9 @@ fn who_runs_is_asked_to_stop_and_who_waits_is_stopped() {
     let asked = running().cancelled(T0).unwrap().unwrap();
     assert_eq!((asked.status, asked.cancel_requested_at), (Status::Running, Some(T0)));
     assert_eq!(asked.cancelled(T0).unwrap(), None);
+    for ending in [Ending::Stumbled(failure()), Ending::HandedBack, Ending::Cancelled] {
+        assert_eq!(asked.ended(1, ending, &TERMS, T0, 0).unwrap().1, Move::Cancel, "it stays cancelled");
+    }
     let (ended, _) = asked.ended(1, Ending::Cancelled, &TERMS, T0, 0).unwrap();
     assert_eq!((ended.status, ended.cancel_requested_at), (Status::Cancelled, None));
     assert!(matches!(ended.cancelled(T0), Err(crate::Error::Conflict { rule: "job_has_ended", .. })));

@@ -128,7 +128,7 @@ impl Context {
     }
 
     /// Carries out a change together with the checkpoint that says so: done once, however often the job is begun, and
-    /// refused to a worker that has lost it. `change` makes the change, more than once when somebody else writes to the
+    /// refused to a worker that has lost it. Each change has a checkpoint of its own. `change` makes the change, more than once when somebody else writes to the
     /// job at the same moment.
     ///
     /// # Errors

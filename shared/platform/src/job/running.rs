@@ -82,9 +82,11 @@ impl Running {
         change: impl Fn() -> Change,
     ) -> Result<()> {
         let mut row = self.row.lock().await;
+        // One that was there before says nothing of this change.
+        let is_new = row.checkpoint.as_deref() != Some(checkpoint);
         for _ in 0..TRIES {
             let now = desk.clock.now();
-            if row.checkpoint.as_deref() == Some(checkpoint) {
+            if is_new && row.checkpoint.as_deref() == Some(checkpoint) {
                 return Ok(());
             }
             let next = row.renewed(self.fence, None, Some(checkpoint.to_owned()), now).map_err(lost)?;
@@ -94,8 +96,8 @@ impl Running {
             self.refresh(desk, &mut row).await?;
             match committed {
                 Err(Error::Conflict { rule: CHANGED, .. }) => {}
-                // It may be written, though nobody heard so in time.
-                Err(error) if error.is_retryable() => {}
+                // It may be written, though nobody heard so in time: the next try tells.
+                Err(error) if error.is_retryable() && is_new => {}
                 done => return done,
             }
         }

@@ -1,6 +1,8 @@
 //! The worker behind a queue: takes messages, runs their jobs, and answers each.
 
-use std::{collections::BTreeMap, fmt, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
+mod attempt;
+
+use std::{collections::BTreeMap, fmt, pin::pin, sync::Arc, time::Duration};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::{
@@ -9,25 +11,17 @@ use futures_util::{
 };
 use kernel::{
     Error, Result,
-    job::{Claim, Ending, Failure, Job, LEASE, Move, Outcome, RESULT_BYTES_MAX},
+    job::{Claim, Ending, Failure, Job, LEASE, Move},
 };
 use store::{
     Actor, Change, Store, Stored, Table, audit, ephemeral,
     idempotency::ClaimSlot,
     job::{self, DeadLetter, JobMessage, key_of},
 };
-use tokio::{
-    sync::watch,
-    time::{MissedTickBehavior, interval, sleep, timeout},
-};
+use tokio::{sync::watch, time::sleep};
 use tracing::Instrument as _;
 
-use super::{
-    Context, JobType, Signal, Work,
-    desk::Desk,
-    failure_of,
-    running::{Running, is_lost},
-};
+use super::{Context, JobType, Work, desk::Desk, running::is_lost};
 use crate::{
     Boot, Function, auth::system, bucket::Bucket, config::Reader, function::failed_messages, ids,
     queue::QueueUrl, telemetry::causes,
@@ -39,20 +33,20 @@ pub const RESULTS_BUCKET: &str = "JOBS_BUCKET";
 /// How often a worker writes what a job tells, and every other time looks whether somebody cancelled it.
 const TICK: Duration = Duration::from_secs(1);
 
-/// After how many ticks it renews the lease: half of it.
-const TICKS_PER_RENEWAL: u64 = LEASE.as_secs() / 2;
-
-/// How long a job may take to stop when it is told to.
-const GRACE: Duration = Duration::from_secs(2);
-
 /// How long before the end of its time a worker stops its jobs and gives them back.
 const MARGIN: Duration = Duration::from_secs(6);
 
 /// How often a job is read again when somebody else was faster.
 const TRIES: u32 = 10;
 
-/// For how long a job waits for a place, at least; twice that at most.
+/// For how long a job waits for a place at first, at least; twice that at most.
 const PLACE_WAIT: Duration = Duration::from_secs(2);
+
+/// After so many times it waits that much longer each time, so that its message is not given up before its turn.
+const WAITS_PER_STEP: u32 = 20;
+
+/// How many steps longer at most.
+const STEPS_MAX: u32 = 15;
 
 /// What a worker is told by its environment.
 #[derive(Clone, Debug)]
@@ -112,7 +106,7 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
         let desk = Desk {
             store,
             clock: boot.clock.clone(),
-            results: Bucket::new(&boot.aws, config.results),
+            results: Bucket::of_files(&boot.aws, config.results),
             sqs: aws_sdk_sqs::Client::new(&boot.aws),
             queue: config.queue,
             dead_letters: config.dead_letters,
@@ -198,9 +192,10 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
                 return Ok(Handled::Done("there is no such job any more"));
             };
             let Some(runner) = self.runners.get(job.job_type.as_str()) else {
-                return self
-                    .bury(body, &format!("no worker of this queue knows the type {}", job.job_type))
-                    .await;
+                if self.give_up(&job).await? {
+                    return Ok(Handled::Done("no worker of this queue knows its type"));
+                }
+                continue;
             };
             match job.claim(self.desk.clock.now(), &runner.job_type.terms) {
                 Claim::Drop => return Ok(Handled::Done("it had ended before")),
@@ -212,7 +207,7 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
                 }
                 Claim::Run(next) => {
                     if !self.take_place(runner, &next).await? {
-                        return Ok(Handled::Later(PLACE_WAIT + PLACE_WAIT * u32::from(share()) / 256));
+                        return Ok(Handled::Later(place_wait(message)));
                     }
                     if let Some(claimed) = self.desk.store.note_job(*next, &job).await? {
                         return self.attempt(runner, claimed, message, stop).await;
@@ -229,149 +224,20 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
         Ok(Handled::Done("buried"))
     }
 
+    /// Ends a job that no worker of this queue can run; `false` when somebody else was faster.
+    async fn give_up(&self, job: &Stored<Job>) -> Result<bool> {
+        let detail = format!("no worker of its queue knows the type {}", job.job_type);
+        let failure = Failure { rule: "type_unknown".to_owned(), detail };
+        match job.undeliverable(failure, self.desk.clock.now()) {
+            Some(next) => self.close(job, next, Move::Die).await,
+            None => Ok(true),
+        }
+    }
+
     async fn take_place(&self, runner: &Runner<G>, job: &Job) -> Result<bool> {
         let Some(places) = runner.job_type.per_tenant_max else { return Ok(true) };
         let now = self.desk.clock.now();
         self.desk.store.take_place(job, places, now + LEASE, now).await
-    }
-
-    /// Runs a job that was just claimed, and writes how that went.
-    async fn attempt(
-        &self,
-        runner: &Runner<G>,
-        claimed: Stored<Job>,
-        message: &SqsMessage,
-        stop: watch::Receiver<bool>,
-    ) -> Result<Handled> {
-        let job = claimed.value.clone();
-        let ctx = Context::new(job.clone(), self.desk.clone(), Running::new(claimed));
-        let span =
-            tracing::info_span!("job", job_id = %job.id, job_type = job.job_type, attempt = job.attempts);
-        let ending = self.supervise(runner, &ctx, &job, message, stop).instrument(span).await;
-        let done = match ending {
-            Some(ending) => self.finish(runner, &ctx, ending).await,
-            None => Ok(Handled::Done("somebody else has it")),
-        };
-        if runner.job_type.per_tenant_max.is_some()
-            && let Err(error) = self.desk.store.leave_place(&job).await
-        {
-            tracing::warn!(error = causes(&error), "a place is free only when its lease ends");
-        }
-        done
-    }
-
-    /// Runs a job until it ends or has to stop; `None` when another worker has it.
-    async fn supervise(
-        &self,
-        runner: &Runner<G>,
-        ctx: &Context,
-        job: &Job,
-        message: &SqsMessage,
-        mut stop: watch::Receiver<bool>,
-    ) -> Option<Ending> {
-        let mut body = pin!(AssertUnwindSafe((runner.run)(&self.ground, ctx, &job.payload)).catch_unwind());
-        let began = job.attempt_began_at.unwrap_or_else(|| self.desk.clock.now());
-        let limit = runner.job_type.terms.time_limit.saturating_sub(self.desk.clock.now().since(began));
-        let signal = tokio::select! {
-            biased;
-            out = &mut body => return Some(self.ending(job, out).await),
-            signal = self.watch(runner, ctx, message) => signal,
-            () = sleep(limit) => return Some(Ending::Stumbled(too_slow(runner))),
-            () = asked(&mut stop) => Signal::Interrupted,
-        };
-        ctx.signal.send_replace(Some(signal));
-        let out = timeout(GRACE, &mut body).await;
-        match (signal, out) {
-            (Signal::Lost, _) => None,
-            (_, Ok(Ok(Ok(output)))) => Some(self.ending(job, Ok(Ok(output))).await),
-            (Signal::Cancelled, _) => Some(Ending::Cancelled),
-            (Signal::Expired, _) => Some(Ending::Expired),
-            (Signal::Interrupted, _) => Some(Ending::HandedBack),
-        }
-    }
-
-    /// Keeps the job's lease and its message, writes what it tells, and looks whether it has to stop.
-    async fn watch(&self, runner: &Runner<G>, ctx: &Context, message: &SqsMessage) -> Signal {
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first is at once.
-        ticks.tick().await;
-        for tick in 1_u64.. {
-            ticks.tick().await;
-            match self.beat(runner, ctx, message, tick).await {
-                Ok(None) => {}
-                Ok(Some(signal)) => return signal,
-                Err(error) if is_lost(&error) => {
-                    tracing::warn!(
-                        error = causes(&error),
-                        "this worker was taken for dead; it writes nothing"
-                    );
-                    return Signal::Lost;
-                }
-                Err(error) => {
-                    tracing::warn!(error = causes(&error), "a sign of life was not written");
-                    if ctx.running.current().await.lease_until.is_none_or(|until| until <= ctx.now()) {
-                        tracing::warn!("the lease is over; it stops before somebody else begins");
-                        return Signal::Lost;
-                    }
-                }
-            }
-        }
-        Signal::Interrupted
-    }
-
-    async fn beat(
-        &self,
-        runner: &Runner<G>,
-        ctx: &Context,
-        message: &SqsMessage,
-        tick: u64,
-    ) -> Result<Option<Signal>> {
-        let told = ctx.take_told();
-        let is_renewal = tick.is_multiple_of(TICKS_PER_RENEWAL);
-        if told.is_some() || is_renewal {
-            ctx.running.note(&self.desk, told, None).await?;
-        } else if tick.is_multiple_of(2) {
-            ctx.running.read(&self.desk).await?;
-        }
-        let row = ctx.running.current().await;
-        if is_renewal {
-            self.desk.hide(&[message], LEASE).await?;
-            self.take_place(runner, &row).await?;
-        }
-        if row.cancel_requested_at.is_some() {
-            return Ok(Some(Signal::Cancelled));
-        }
-        Ok(row.is_too_late(ctx.now()).then_some(Signal::Expired))
-    }
-
-    /// What the end of the run means for the job.
-    async fn ending(&self, job: &Job, out: std::thread::Result<Result<String>>) -> Ending {
-        let error = match out {
-            Ok(Ok(output)) => match self.keep(job, output).await {
-                Ok(outcome) => return Ending::Done(outcome),
-                Err(error) => error,
-            },
-            Ok(Err(error)) => error,
-            Err(_) => {
-                tracing::error!("the job panicked");
-                let detail = "the job panicked; the log has more under the request's id".to_owned();
-                return Ending::Stumbled(Failure { rule: "panicked".to_owned(), detail });
-            }
-        };
-        tracing::warn!(error = causes(&error), "the attempt failed");
-        let failure = failure_of(&error);
-        if error.is_retryable() { Ending::Stumbled(failure) } else { Ending::Failed(failure) }
-    }
-
-    /// Keeps a result: in the row, or as an object when it is too long for that.
-    async fn keep(&self, job: &Job, output: String) -> Result<Outcome> {
-        if output.len() <= RESULT_BYTES_MAX {
-            return Ok(Outcome::Inline(output));
-        }
-        let key = format!("results/{}/{}/{}.json", job.tenant_id, job.id, job.fence);
-        self.desk.results.create(&key, "application/json", output.into_bytes()).await?;
-        Ok(Outcome::Object(key))
     }
 
     /// Writes how an attempt ended.
@@ -382,7 +248,7 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
             let row = ctx.running.current().await;
             let (fence, now) = (ctx.running.fence(), self.desk.clock.now());
             let ended = row.ended(fence, ending.clone(), &runner.job_type.terms, now, share());
-            let Ok((mut next, happening)) = ended else { break };
+            let Ok((mut next, happening)) = ended else { return Ok(Handled::Later(TICK)) };
             next.progress = told.clone().or(next.progress);
             match self.close(&row, next, happening).await {
                 Ok(true) => return Ok(Handled::Done(happening.name())),
@@ -395,7 +261,7 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
                 // It is written, though nobody heard so in time; or this worker was taken for dead.
                 Err(error) if is_lost(&error) => {
                     tracing::warn!(error = causes(&error), "the job has ended, or is somebody else's");
-                    return Ok(Handled::Done("somebody else has it"));
+                    return Ok(Handled::Later(TICK));
                 }
                 Err(error) => last = error,
             }
@@ -451,17 +317,12 @@ async fn run<W: Work>(ground: &W::Ground, ctx: &Context, payload: &str) -> Resul
     serde_json::to_string(&output).map_err(|error| Error::internal("write a job's result", error))
 }
 
-fn too_slow<G>(runner: &Runner<G>) -> Failure {
-    let seconds = runner.job_type.terms.time_limit.as_secs();
-    Failure { rule: "time_limit".to_owned(), detail: format!("it took longer than {seconds} s") }
-}
-
-/// Returns when the worker has to stop.
-async fn asked(stop: &mut watch::Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        // Nobody is left who could ask.
-        std::future::pending::<()>().await;
-    }
+/// How long a job waits for a place: longer the longer it has waited.
+fn place_wait(message: &SqsMessage) -> Duration {
+    let received = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    let steps = 1 + (received.unwrap_or(0) / WAITS_PER_STEP).min(STEPS_MAX);
+    let wait = PLACE_WAIT * steps;
+    wait + wait * u32::from(share()) / 256
 }
 
 /// A random share, for waits that nobody else has.
