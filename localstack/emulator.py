@@ -308,6 +308,24 @@ def a_deleted_function_ends():
     handlers["delete"] = mended
 
 
+def numbers_of_a_parameter():
+    """How many batches and invocations are under way at once is a number, also where a parameter says it. The emulator
+    compares its text with numbers, and then polls no queue at all."""
+    concurrency, reserved = lambda_svc._sqs_esm_concurrency, lambda_svc._reserved_concurrency
+
+    def mended_reserved(*args):
+        number = reserved(*args)
+        return None if number is None else int(number)
+
+    def mended(mapping, *rest):
+        scaling = mapping.get("ScalingConfig") or {}
+        scaling = {name: int(number) for name, number in scaling.items()}
+        return concurrency({**mapping, "ScalingConfig": scaling}, *rest)
+
+    lambda_svc._reserved_concurrency = mended_reserved
+    lambda_svc._sqs_esm_concurrency = mended
+
+
 def headers_sent_twice():
     """Both values of a header that was sent twice stand in `multiValueHeaders`. The emulator joins them to one."""
     raw = contextvars.ContextVar("headers", default=())
@@ -408,6 +426,7 @@ MENDS = (
     rotations_call_their_function,
     mail_is_allowed_by_its_sender,
     a_deleted_function_ends,
+    numbers_of_a_parameter,
     headers_sent_twice,
     a_start_that_fails_is_logged,
     answers_that_stream,
