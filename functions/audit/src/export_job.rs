@@ -10,13 +10,13 @@ use platform::{
     Boot, BootError, Function,
     bucket::Bucket,
     config::Reader,
-    edge::{PublicUrl, read_tables},
-    job::{Context, JobType, RESULTS_BUCKET, WORKER_TABLES, Work, Worker, WorkerConfig},
+    digest::sha256_hex,
+    edge::PublicUrl,
+    job::{AUDIT_QUEUE, Context, JobType, Work, Worker, WorkerConfig},
     secrets::Secrets,
 };
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use store::{SealingKey, Store, Table, ledger};
+use store::ledger;
 use tlog::{Bundle, Tile, note, tile};
 
 use crate::{log::Log, signing::LogKey};
@@ -80,7 +80,7 @@ impl Work for ExportLog {
     const TYPE: JobType = JobType {
         name: "audit.export",
         summary: "Writes a range of the audit log to files, and a note with their digests that the log's key has signed.",
-        queue: crate::JOBS_QUEUE,
+        queue: AUDIT_QUEUE,
         permission: Permission::AuditVerify,
         terms: Terms {
             time_limit: Duration::from_hours(2),
@@ -139,8 +139,7 @@ impl Ground {
                 body.push(b'\n');
             }
         }
-        let sha256 = digest(&SHA256, &body);
-        let sha256 = sha256.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let sha256 = sha256_hex(&body);
         let key = format!("exports/{}/{}/{first:012}.ndjson", ctx.tenant_id(), ctx.id());
         // Who was here before and was cut off has written the same: the log does not change.
         self.files.create(&key, "application/x-ndjson", body).await?;
@@ -169,21 +168,16 @@ impl Ground {
 /// [`BootError`] for its configuration.
 pub async fn worker(boot: Boot) -> Result<Function, BootError> {
     let mut env = Reader::of(&boot.vars, &crate::WORKER_NEEDS);
-    let config = WorkerConfig::read(&mut env, crate::JOBS_QUEUE, crate::JOBS_DEAD_LETTERS);
-    let tables: Vec<Table> = WORKER_TABLES.into_iter().chain([ledger::TABLE]).collect();
-    let tables = read_tables(&mut env, &tables);
+    let config = WorkerConfig::read(&mut env, AUDIT_QUEUE, &[ledger::TABLE]);
     let bucket = env.required::<String>(crate::LOG_BUCKET);
-    let files = env.required::<String>(RESULTS_BUCKET);
     let secret = env.required::<String>(crate::KEY_SECRET);
     let public_url = env.required::<PublicUrl>("PUBLIC_URL");
-    let (config, tables, bucket, files, secret, public_url) =
-        env.finish(|| Some((config?, tables?, bucket?, files?, secret?, public_url?)))?;
-    // Nothing is sealed here: no cursor leaves, no answer is recorded.
-    let store = Store::new(&boot.aws, tables, SealingKey::throwaway());
+    let (config, bucket, secret, public_url) =
+        env.finish(|| Some((config?, bucket?, secret?, public_url?)))?;
     let ground = Ground {
-        log: Log::new(store.clone(), Bucket::new(&boot.aws, bucket)),
+        log: Log::new(config.store(&boot), Bucket::new(&boot.aws, bucket)),
         key: LogKey::new(Secrets::new(&boot.aws, boot.clock.clone()), secret, &public_url),
-        files: Bucket::of_files(&boot.aws, files),
+        files: config.files(&boot),
     };
-    Ok(Worker::new(&boot, config, store, ground).with::<ExportLog>().function())
+    Ok(Worker::new(&boot, config, ground).with::<ExportLog>().function())
 }

@@ -28,7 +28,10 @@ mod take_in;
 mod tiles;
 mod witness;
 
-use platform::{Grant, Needs};
+use platform::{
+    Grant, Needs,
+    job::{AUDIT_QUEUE, DEAD_LETTERS, FILES},
+};
 use store::{Table, audit, ephemeral, ledger};
 
 pub use app::App;
@@ -48,12 +51,6 @@ const WITNESSES: &str = "AUDIT_WITNESSES";
 
 /// The variable that names the secret with the log's key.
 const KEY_SECRET: &str = "AUDIT_KEY_SECRET";
-
-/// The variable that names the queue of this group's jobs.
-const JOBS_QUEUE: &str = "AUDIT_JOBS_QUEUE_URL";
-
-/// The variable that names the dead-letter queue of every worker.
-const JOBS_DEAD_LETTERS: &str = "JOBS_DEAD_LETTER_QUEUE_URL";
 
 /// What the HTTP function needs.
 pub const NEEDS: Needs = Needs {
@@ -121,9 +118,9 @@ pub const WORKER_NEEDS: Needs = Needs {
         Grant::on(ledger::TABLE.0, &["dynamodb:GetItem"]),
         Grant::on(LOG_BUCKET, &["s3:GetObject"]),
         Grant::on(KEY_SECRET, &["secretsmanager:GetSecretValue"]),
-        Grant::on(platform::job::RESULTS_BUCKET, &["s3:PutObject"]),
-        Grant::on(JOBS_QUEUE, &["sqs:ChangeMessageVisibility"]),
-        Grant::on(JOBS_DEAD_LETTERS, &["sqs:SendMessage"]),
+        Grant::on(FILES, &["s3:PutObject"]),
+        Grant::on(AUDIT_QUEUE, &["sqs:ChangeMessageVisibility"]),
+        Grant::on(DEAD_LETTERS, &["sqs:SendMessage"]),
     ],
 };
 

@@ -11,7 +11,7 @@ use kernel::{
 };
 use platform::{
     bucket::Bucket,
-    job::{Context, JobType, Work},
+    job::{Context, IDENTITY_QUEUE, JobType, Work},
 };
 use serde::{Deserialize, Serialize};
 use store::{Change, Store};
@@ -23,9 +23,6 @@ use crate::{
     user::{self, User},
 };
 use line::{Line, LineFault, lines};
-
-/// The variable that names the queue of this group's jobs.
-pub(crate) const QUEUE: &str = "IDENTITY_JOBS_QUEUE_URL";
 
 /// The folder of the bucket that files are read from.
 const FOLDER: &str = "imports/";
@@ -84,7 +81,7 @@ impl Work for ImportUsers {
     const TYPE: JobType = JobType {
         name: "users.import",
         summary: "Makes accounts from a CSV or NDJSON file with bcrypt hashes, and reports each line that it refuses.",
-        queue: QUEUE,
+        queue: IDENTITY_QUEUE,
         permission: Permission::UsersWrite,
         terms: Terms {
             time_limit: Duration::from_hours(6),

@@ -3,7 +3,7 @@
 use axum::extract::FromRef;
 use platform::{
     Boot, BootError, Edge, admin_secret::ADMIN_SECRET, bucket::Bucket, config::Reader, edge::EdgeConfig,
-    job::RESULTS_BUCKET,
+    job::FILES,
 };
 
 /// The state of every handler. Cheap to clone.
@@ -22,7 +22,7 @@ impl App {
         let mut env = Reader::of(&boot.vars, &crate::NEEDS);
         let config = EdgeConfig::read(&mut env, &crate::TABLES);
         let admin_secret: Option<String> = env.required(ADMIN_SECRET);
-        let results = env.required::<String>(RESULTS_BUCKET);
+        let results = env.required::<String>(FILES);
         let (config, results) = env.finish(|| {
             let config = EdgeConfig { admin_secret: Some(admin_secret?), ..config? };
             Some((config, results?))

@@ -7,7 +7,7 @@ use kernel::{
     id::{Id as _, TenantId, UserId},
     job::{Job, Retry, Terms},
 };
-use platform::job::{CANCEL_ALL, Context, JobType, Work};
+use platform::job::{CANCEL_ALL, Context, JOBS_QUEUE, JobType, Work};
 use serde::{Deserialize, Serialize};
 use store::{Change, Store, job};
 
@@ -35,9 +35,9 @@ pub(crate) struct Cancelled {
 
 impl Work for CancelAll {
     const TYPE: JobType = JobType {
-        name: CANCEL_ALL.0,
+        name: CANCEL_ALL,
         summary: "Cancels the jobs of a person, or of everybody in a tenant, that have not ended.",
-        queue: CANCEL_ALL.1,
+        queue: JOBS_QUEUE,
         permission: Permission::UsersWrite,
         terms: Terms {
             time_limit: Duration::from_mins(10),
@@ -85,8 +85,7 @@ async fn cancel(store: &Store, ctx: &Context, found: &Job) -> Result<bool> {
         let read = store.get_consistent::<Job>(&job::key_of(found.tenant_id, found.id)).await?;
         let Some(read) = read.filter(|read| !read.status.is_ended()) else { return Ok(false) };
         let Some(next) = read.cancelled(ctx.now())? else { return Ok(true) };
-        let change = Change::new("job.cancel", "job", found.id).in_tenant(found.tenant_id);
-        match store.commit(&ctx.actor(), change.replace(&read, &next)).await {
+        match store.commit(&ctx.actor(), Change::cancel_job(&read, &next)).await {
             Err(Error::Conflict { .. }) => {}
             done => return done.map(|()| true),
         }

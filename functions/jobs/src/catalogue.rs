@@ -1,6 +1,6 @@
 //! The types of jobs there are, of every group: what `cargo xtask sync` wrote down.
 
-use std::{collections::BTreeMap, sync::LazyLock, time::Duration};
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
 use kernel::{Error, Fault, Permission, Principal, Result};
@@ -88,10 +88,6 @@ impl JobType {
     fn validator(&self) -> Result<Validator> {
         jsonschema::draft202012::new(&self.payload)
             .map_err(|error| Error::internal("read a payload's schema", error.to_string()))
-    }
-
-    pub(crate) fn time_limit(&self) -> Duration {
-        Duration::from_secs(self.time_limit_seconds)
     }
 }
 

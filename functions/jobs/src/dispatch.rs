@@ -5,14 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use kernel::{Error, Result, job::Job};
 use platform::{
     config::Reader,
+    job::QUEUES,
     queue::{Letter, QueueUrl, Queues},
 };
 use store::job::JobMessage;
-
-use crate::{AUDIT_QUEUE, IDENTITY_QUEUE, QUEUE};
-
-/// The queue of every worker.
-pub(crate) const QUEUES: [&str; 3] = [QUEUE, AUDIT_QUEUE, IDENTITY_QUEUE];
 
 /// How many messages are on their way to SQS at once.
 pub(crate) const CONCURRENT_SENDS: usize = 16;

@@ -49,8 +49,7 @@ pub(crate) async fn find(
     Ok(job)
 }
 
-/// Changes a job, anew while its worker is faster. `decide` says what it becomes and which change that is, or that nothing
-/// does.
+/// Changes a job, anew while its worker is faster. `decide` says what it becomes and by which change, or that nothing does.
 ///
 /// # Errors
 /// What `decide` refuses.
@@ -58,12 +57,11 @@ pub(crate) async fn change(
     store: &Store,
     actor: &Actor,
     mut job: Stored<Job>,
-    decide: impl Fn(&Job) -> Result<Option<(Job, Change)>>,
+    decide: impl Fn(&Stored<Job>) -> Result<Option<(Job, Change)>>,
 ) -> Result<Job> {
     for _ in 0..TRIES {
         let Some((next, change)) = decide(&job)? else { return Ok(job.value) };
-        let change = change.in_tenant(job.tenant_id);
-        match store.commit(actor, change.replace(&job, &next)).await {
+        match store.commit(actor, change).await {
             Ok(()) => return Ok(next),
             Err(Error::Conflict { .. }) => {}
             Err(error) => return Err(error),

@@ -23,7 +23,11 @@ mod sleep;
 mod sweeper;
 mod worker;
 
-use platform::{Grant, Needs, admin_secret::ADMIN_SECRET, job::RESULTS_BUCKET};
+use platform::{
+    Grant, Needs,
+    admin_secret::ADMIN_SECRET,
+    job::{AUDIT_QUEUE, DEAD_LETTERS, FILES, IDENTITY_QUEUE, JOBS_QUEUE},
+};
 use serde_json::Value;
 use store::{Table, audit, ephemeral, job, outbox};
 
@@ -33,18 +37,6 @@ pub use relay::relay;
 pub use scheduler::scheduler;
 pub use sweeper::sweeper;
 pub use worker::worker;
-
-/// The queue of this group's worker.
-const QUEUE: &str = "JOBS_QUEUE_URL";
-
-/// The queue of the group `audit`'s worker.
-const AUDIT_QUEUE: &str = "AUDIT_JOBS_QUEUE_URL";
-
-/// The queue of the group `identity`'s worker.
-const IDENTITY_QUEUE: &str = "IDENTITY_JOBS_QUEUE_URL";
-
-/// The dead-letter queue of every worker.
-const DEAD_LETTERS: &str = "JOBS_DEAD_LETTER_QUEUE_URL";
 
 /// What the HTTP function needs.
 pub const NEEDS: Needs = Needs {
@@ -57,7 +49,7 @@ pub const NEEDS: Needs = Needs {
         // A message that is given another try leaves by the outbox.
         Grant::on(outbox::TABLE.0, &["dynamodb:PutItem"]),
         Grant::on(audit::TABLE.0, &["dynamodb:PutItem"]),
-        Grant::on(RESULTS_BUCKET, &["s3:GetObject", "s3:ListBucket"]),
+        Grant::on(FILES, &["s3:GetObject", "s3:ListBucket"]),
         Grant::on(platform::api_key::TABLE.0, &["dynamodb:GetItem"]),
         Grant::on(
             ephemeral::TABLE.0,
@@ -73,7 +65,7 @@ pub const NEEDS: Needs = Needs {
 pub const RELAY_NEEDS: Needs = Needs {
     settings: &[],
     grants: &[
-        Grant::on(QUEUE, &["sqs:SendMessage"]),
+        Grant::on(JOBS_QUEUE, &["sqs:SendMessage"]),
         Grant::on(AUDIT_QUEUE, &["sqs:SendMessage"]),
         Grant::on(IDENTITY_QUEUE, &["sqs:SendMessage"]),
     ],
@@ -86,7 +78,7 @@ pub const SWEEPER_NEEDS: Needs = Needs {
         Grant::on(job::TABLE.0, &["dynamodb:GetItem", "dynamodb:PutItem"]),
         Grant::on_index(job::TABLE.0, "gsi1", &["dynamodb:Query"]),
         Grant::on(audit::TABLE.0, &["dynamodb:PutItem"]),
-        Grant::on(QUEUE, &["sqs:SendMessage"]),
+        Grant::on(JOBS_QUEUE, &["sqs:SendMessage"]),
         Grant::on(AUDIT_QUEUE, &["sqs:SendMessage"]),
         Grant::on(IDENTITY_QUEUE, &["sqs:SendMessage"]),
     ],
@@ -103,7 +95,7 @@ pub const SCHEDULER_NEEDS: Needs = Needs {
 
 /// What the Lambda behind the dead-letter queue needs.
 pub const DEAD_LETTERS_NEEDS: Needs = Needs {
-    settings: &[QUEUE, AUDIT_QUEUE, IDENTITY_QUEUE],
+    settings: &platform::job::QUEUES,
     grants: &[
         Grant::on(job::TABLE.0, &["dynamodb:PutItem"]),
         Grant::on(audit::TABLE.0, &["dynamodb:PutItem"]),
@@ -117,8 +109,8 @@ pub const WORKER_NEEDS: Needs = Needs {
         Grant::on(job::TABLE.0, &["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"]),
         Grant::on(audit::TABLE.0, &["dynamodb:PutItem"]),
         Grant::on(ephemeral::TABLE.0, &["dynamodb:GetItem", "dynamodb:PutItem"]),
-        Grant::on(RESULTS_BUCKET, &["s3:PutObject"]),
-        Grant::on(QUEUE, &["sqs:ChangeMessageVisibility"]),
+        Grant::on(FILES, &["s3:PutObject"]),
+        Grant::on(JOBS_QUEUE, &["sqs:ChangeMessageVisibility"]),
         Grant::on(DEAD_LETTERS, &["sqs:SendMessage"]),
     ],
 };

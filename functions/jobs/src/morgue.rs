@@ -6,12 +6,11 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::future::join_all;
 use kernel::Result;
 use platform::{
-    Boot, BootError, Clock, Function, auth::system, config::Reader, edge::read_tables,
+    Boot, BootError, Clock, Function, auth::by_itself, config::Reader, edge::read_tables,
     function::failed_messages, ids, queue::QueueUrl, telemetry::causes,
 };
 use store::{
-    Actor, Change, SealingKey, Store, audit, changed_meanwhile,
-    idempotency::ClaimSlot,
+    Change, SealingKey, Store, audit, changed_meanwhile,
     job::{self, DeadLetter, JobMessage},
 };
 
@@ -102,7 +101,7 @@ impl Morgue {
         };
         let request_id = attribute(message, "request_id").unwrap_or_else(|| "unknown".to_owned());
         let change = Change::new("dead_letter.file", "dead_letter", letter.id);
-        self.store.commit(&self.actor(&request_id), change.create(&letter, changed_meanwhile())).await?;
+        self.store.commit(&by_itself(request_id, now), change.create(&letter, changed_meanwhile())).await?;
         Ok("a message that cannot be handled")
     }
 
@@ -111,16 +110,6 @@ impl Morgue {
         let arn = message.attributes.get("DeadLetterQueueSourceArn");
         let name = arn.and_then(|arn| arn.rsplit(':').next()).and_then(|name| self.queues.get(name));
         name.cloned().unwrap_or_else(|| "unknown".to_owned())
-    }
-
-    fn actor(&self, request_id: &str) -> Actor {
-        Actor {
-            principal: system(),
-            request_id: request_id.to_owned(),
-            client: "unknown".to_owned(),
-            now: self.clock.now(),
-            claim: ClaimSlot::default(),
-        }
     }
 }
 

@@ -8,19 +8,19 @@ use std::sync::Arc;
 use kernel::{
     Error, Result, Timestamp,
     id::{Id as _, JobId, uuid_v7},
-    job::{Job, Owner, Timing},
+    job::{Job, Owner, Wanted},
 };
-use platform::{Boot, BootError, Clock, Function, auth::system, config::Reader, edge::read_tables};
+use platform::{Boot, BootError, Clock, Function, auth::by_itself, config::Reader, edge::read_tables};
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::Value;
-use store::{Actor, Change, SealingKey, Store, audit, idempotency::ClaimSlot, job};
+use store::{Change, SealingKey, Store, audit, job};
 
 use crate::catalogue;
 
 /// What a schedule's `Input` says.
 #[derive(Debug, Deserialize)]
-struct Wanted {
+struct Ring {
     /// The schedule's name.
     schedule: String,
     /// When it rang.
@@ -60,26 +60,26 @@ pub async fn scheduler(boot: Boot) -> Result<Function, BootError> {
 impl Scheduler {
     /// Asks for the job that a schedule wants, unless that was done.
     async fn ask(&self, detail: Value) -> Result<()> {
-        let wanted: Wanted = serde_json::from_value(detail)
+        let ring: Ring = serde_json::from_value(detail)
             .map_err(|error| Error::internal("read what a schedule wants", error))?;
-        let declared = catalogue::find(&wanted.job_type)?;
-        declared.require_valid(&wanted.payload)?;
-        let (principal, now) = (system(), self.clock.now());
-        let request_id = format!("{}@{}", wanted.schedule, wanted.at);
-        let job = Job::new(
-            id_of(&wanted),
-            principal.tenant_id,
-            (&declared.name, &declared.queue),
-            wanted.payload.to_string(),
-            Owner::of(&principal),
-            &request_id,
-            Timing { due_at: now, deadline: None },
-            now,
-        );
-        let actor =
-            Actor { principal, request_id, client: "unknown".to_owned(), now, claim: ClaimSlot::default() };
+        let declared = catalogue::find(&ring.job_type)?;
+        declared.require_valid(&ring.payload)?;
+        let now = self.clock.now();
+        let actor = by_itself(format!("{}@{}", ring.schedule, ring.at), now);
+        let wanted = Wanted {
+            id: id_of(&ring),
+            tenant_id: actor.principal.tenant_id,
+            job_type: &declared.name,
+            queue: &declared.queue,
+            payload: ring.payload.to_string(),
+            owner: Owner::of(&actor.principal),
+            request_id: &actor.request_id,
+            due_at: now,
+            deadline: None,
+        };
+        let job = Job::queued(wanted, now);
         match self.store.commit(&actor, Change::enqueue_job(&job)).await {
-            Ok(()) => tracing::info!(job_id = %job.id, schedule = wanted.schedule, "asked for"),
+            Ok(()) => tracing::info!(job_id = %job.id, schedule = ring.schedule, "asked for"),
             Err(Error::Conflict { .. }) => tracing::info!(job_id = %job.id, "it was asked for before"),
             Err(error) => return Err(error),
         }
@@ -88,9 +88,9 @@ impl Scheduler {
 }
 
 /// The id of the job that a schedule wants at a moment.
-fn id_of(wanted: &Wanted) -> JobId {
-    let hash = digest(&SHA256, wanted.schedule.as_bytes());
+fn id_of(ring: &Ring) -> JobId {
+    let hash = digest(&SHA256, ring.schedule.as_bytes());
     let mut random = [0; 10];
     random.copy_from_slice(&hash.as_ref()[..10]);
-    JobId::from_uuid(uuid_v7(wanted.at, random))
+    JobId::from_uuid(uuid_v7(ring.at, random))
 }

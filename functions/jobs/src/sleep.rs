@@ -6,7 +6,7 @@ use kernel::{
     Error, Permission, Result,
     job::{Progress, Retry, Terms},
 };
-use platform::job::{Context, JobType, Work};
+use platform::job::{Context, JOBS_QUEUE, JobType, Work};
 use serde::{Deserialize, Serialize};
 
 /// Sleeps, and tells each second how long it has.
@@ -32,7 +32,7 @@ impl Work for Sleep {
     const TYPE: JobType = JobType {
         name: "demo.sleep",
         summary: "Sleeps for some seconds and tells how far it is, for trying things out.",
-        queue: crate::QUEUE,
+        queue: JOBS_QUEUE,
         permission: Permission::JobsWrite,
         terms: Terms {
             time_limit: Duration::from_mins(61),

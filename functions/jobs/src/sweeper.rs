@@ -14,10 +14,10 @@ use kernel::{
     job::{Job, Look},
 };
 use platform::{
-    Boot, BootError, Clock, Function, auth::system, config::Reader, edge::read_tables, job::ending,
-    queue::Queues, telemetry::causes,
+    Boot, BootError, Clock, Function, auth::by_itself, config::Reader, edge::read_tables, queue::Queues,
+    telemetry::causes,
 };
-use store::{Actor, Key, SealingKey, Store, Stored, audit, idempotency::ClaimSlot, job};
+use store::{Change, Key, SealingKey, Store, audit, job};
 
 use crate::dispatch::{CONCURRENT_SENDS, read_queues, send};
 
@@ -96,22 +96,12 @@ impl Sweeper {
                 self.store.note_job(*next, &job).await.map(|_| ())
             }
             Look::End(next, happening) => {
-                let change = ending(happening, &job, &next, None);
-                match self.store.commit(&self.actor(&job), change).await {
+                let actor = by_itself(job.request_id.clone(), self.clock.now());
+                match self.store.commit(&actor, Change::move_job(happening, &job, &next)).await {
                     Err(Error::Conflict { .. }) => Ok(()),
                     done => done,
                 }
             }
-        }
-    }
-
-    fn actor(&self, job: &Stored<Job>) -> Actor {
-        Actor {
-            principal: system(),
-            request_id: job.request_id.clone(),
-            client: "unknown".to_owned(),
-            now: self.clock.now(),
-            claim: ClaimSlot::default(),
         }
     }
 }

@@ -3,10 +3,8 @@
 use platform::{
     Boot, BootError, Function,
     config::Reader,
-    edge::read_tables,
-    job::{WORKER_TABLES, Worker, WorkerConfig},
+    job::{JOBS_QUEUE, Worker, WorkerConfig},
 };
-use store::{SealingKey, Store};
 
 use crate::{cancel_all::CancelAll, sleep::Sleep};
 
@@ -16,10 +14,8 @@ use crate::{cancel_all::CancelAll, sleep::Sleep};
 /// [`BootError`] for its configuration.
 pub async fn worker(boot: Boot) -> Result<Function, BootError> {
     let mut env = Reader::of(&boot.vars, &crate::WORKER_NEEDS);
-    let config = WorkerConfig::read(&mut env, crate::QUEUE, crate::DEAD_LETTERS);
-    let tables = read_tables(&mut env, &WORKER_TABLES);
-    let (config, tables) = env.finish(|| config.zip(tables))?;
-    // Nothing is sealed here: no cursor leaves, no answer is recorded.
-    let store = Store::new(&boot.aws, tables, SealingKey::throwaway());
-    Ok(Worker::new(&boot, config, store.clone(), store).with::<Sleep>().with::<CancelAll>().function())
+    let config = WorkerConfig::read(&mut env, JOBS_QUEUE, &[]);
+    let config = env.finish(|| config)?;
+    let store = config.store(&boot);
+    Ok(Worker::new(&boot, config, store).with::<Sleep>().with::<CancelAll>().function())
 }

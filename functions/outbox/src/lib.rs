@@ -13,16 +13,16 @@ mod delivery;
 mod relay;
 mod sweeper;
 
-use platform::{Grant, Needs};
+use platform::{
+    Grant, Needs,
+    job::{AUDIT_QUEUE, IDENTITY_QUEUE, JOBS_QUEUE},
+};
 
 /// The queue that mails are asked for in.
 const MAIL_QUEUE: &str = "MAIL_QUEUE_URL";
 
 /// The queue that tells the audit log who was erased.
 const ERASURE_QUEUE: &str = store::audit::Erased::QUEUE;
-
-/// The queues of workers: what could not be handled there is given another try.
-const JOB_QUEUES: [&str; 3] = ["JOBS_QUEUE_URL", "AUDIT_JOBS_QUEUE_URL", "IDENTITY_JOBS_QUEUE_URL"];
 
 /// What the relay needs. The permissions to read the stream follow from its trigger.
 pub const RELAY_NEEDS: Needs = Needs {
@@ -31,9 +31,9 @@ pub const RELAY_NEEDS: Needs = Needs {
         Grant::on(store::outbox::TABLE.0, &["dynamodb:DeleteItem"]),
         Grant::on(MAIL_QUEUE, &["sqs:SendMessage"]),
         Grant::on(ERASURE_QUEUE, &["sqs:SendMessage"]),
-        Grant::on(JOB_QUEUES[0], &["sqs:SendMessage"]),
-        Grant::on(JOB_QUEUES[1], &["sqs:SendMessage"]),
-        Grant::on(JOB_QUEUES[2], &["sqs:SendMessage"]),
+        Grant::on(JOBS_QUEUE, &["sqs:SendMessage"]),
+        Grant::on(AUDIT_QUEUE, &["sqs:SendMessage"]),
+        Grant::on(IDENTITY_QUEUE, &["sqs:SendMessage"]),
     ],
 };
 
@@ -45,9 +45,9 @@ pub const SWEEPER_NEEDS: Needs = Needs {
         Grant::on_index(store::outbox::TABLE.0, "gsi1", &["dynamodb:Query"]),
         Grant::on(MAIL_QUEUE, &["sqs:SendMessage"]),
         Grant::on(ERASURE_QUEUE, &["sqs:SendMessage"]),
-        Grant::on(JOB_QUEUES[0], &["sqs:SendMessage"]),
-        Grant::on(JOB_QUEUES[1], &["sqs:SendMessage"]),
-        Grant::on(JOB_QUEUES[2], &["sqs:SendMessage"]),
+        Grant::on(JOBS_QUEUE, &["sqs:SendMessage"]),
+        Grant::on(AUDIT_QUEUE, &["sqs:SendMessage"]),
+        Grant::on(IDENTITY_QUEUE, &["sqs:SendMessage"]),
     ],
 };
 

@@ -31,4 +31,5 @@ pub use fault::{Effect, InjectedFault};
 pub use iam::Permission;
 pub use mail::Mail;
 pub use service::Service;
+pub use sqs::sqs_event;
 pub use template::{Template, TemplateError};

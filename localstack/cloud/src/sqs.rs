@@ -1,6 +1,7 @@
 //! SQS: standard queues that survive the process.
 
 mod batch;
+mod event;
 mod md5_of;
 mod queue;
 mod receive;
@@ -15,6 +16,8 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::template::names;
 use crate::wire::{Fault, Reply, json_body, reply, text};
+
+pub use event::sqs_event;
 
 /// The service.
 pub(crate) struct Sqs {

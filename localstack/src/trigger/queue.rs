@@ -6,10 +6,9 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
-use cloud::Cloud;
 use cloud::template::Function;
+use cloud::{Cloud, sqs_event};
 use platform::function::SqsHandler;
-use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
@@ -109,9 +108,8 @@ impl Poller {
 
     /// Invokes the function and deletes what it handled. What it did not comes again when its visibility ends.
     async fn handle(&self, messages: &[Message]) -> Result<(), String> {
-        let records: Vec<Value> = messages.iter().map(|m| record(m, &self.source.queue)).collect();
-        let event: SqsEvent =
-            serde_json::from_value(json!({ "Records": records })).map_err(|e| e.to_string())?;
+        let event = sqs_event(messages, &self.source.queue);
+        let event: SqsEvent = serde_json::from_value(event).map_err(|e| e.to_string())?;
         let timeout = self.function.timeout;
         let answer = invoke::run(timeout, (self.handler)(event, timeout)).await.map_err(|e| e.to_string())?;
         let failed = if self.source.reports_failures { failures(&answer, messages) } else { Vec::new() };
@@ -151,38 +149,4 @@ fn failures<'m>(answer: &SqsBatchResponse, messages: &'m [Message]) -> Vec<&'m s
     } else {
         ids
     }
-}
-
-fn record(message: &Message, queue: &str) -> Value {
-    let system: Map<String, Value> = message
-        .attributes()
-        .into_iter()
-        .flatten()
-        .map(|(k, v)| (k.as_str().to_owned(), v.as_str().into()))
-        .collect();
-    let own: Map<String, Value> = message
-        .message_attributes()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| {
-            let value = json!({
-                "dataType": value.data_type(),
-                "stringValue": value.string_value(),
-                "stringListValues": [],
-                "binaryListValues": [],
-            });
-            (name.clone(), value)
-        })
-        .collect();
-    json!({
-        "messageId": message.message_id(),
-        "receiptHandle": message.receipt_handle(),
-        "body": message.body(),
-        "attributes": system,
-        "messageAttributes": own,
-        "md5OfBody": message.md5_of_body(),
-        "eventSource": "aws:sqs",
-        "eventSourceARN": format!("arn:aws:sqs:us-east-1:123456789012:{queue}"),
-        "awsRegion": "us-east-1",
-    })
 }

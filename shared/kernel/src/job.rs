@@ -6,14 +6,16 @@
 
 mod decide;
 mod retry;
+mod status;
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use decide::{Claim, Ending, Look, LostLease};
 pub use retry::Retry;
+pub use status::{MOVES, Move, ParseStatusError, Status};
 
 use crate::{
     Principal, PrincipalKind, Role, Timestamp,
@@ -34,120 +36,6 @@ pub const PAYLOAD_BYTES_MAX: usize = 32 * 1024;
 
 /// How long an ended job can be looked at.
 pub const KEPT: Duration = Duration::from_hours(30 * 24);
-
-macro_rules! named {
-    ($(#[$meta:meta])* $name:ident, $error:ident, $must:literal: $($(#[$doc:meta])* $variant:ident = $text:literal),* $(,)?) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$doc])* $variant),* }
-
-        impl $name {
-            /// Every one.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// Its name on the wire.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text),* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-
-        #[doc = concat!("The text names no ", stringify!($name), ".")]
-        #[derive(Debug, thiserror::Error)]
-        #[error($must)]
-        pub struct $error;
-
-        impl FromStr for $name {
-            type Err = $error;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Self::ALL.iter().copied().find(|one| one.name() == text).ok_or($error)
-            }
-        }
-    };
-}
-
-named! {
-    /// Where a job stands.
-    Status, ParseStatusError,
-    "must be one of queued, running, retrying, succeeded, failed, cancelled, expired, dead":
-    /// It waits for a worker, or for its time.
-    Queued = "queued",
-    /// A worker has it.
-    Running = "running",
-    /// An attempt failed, and it waits for the next.
-    Retrying = "retrying",
-    /// It is done.
-    Succeeded = "succeeded",
-    /// It cannot be done: trying again would not help.
-    Failed = "failed",
-    /// Somebody did not want it any more.
-    Cancelled = "cancelled",
-    /// Its deadline came first.
-    Expired = "expired",
-    /// Every attempt failed. It is among the dead letters.
-    Dead = "dead",
-}
-
-crate::text_input!(Status);
-
-named! {
-    /// What happens to a job.
-    Move, ParseMoveError,
-    "must name a move":
-    /// A worker takes it.
-    Claim = "claim",
-    /// A worker that has to stop gives it back; the attempt goes on elsewhere.
-    HandBack = "hand_back",
-    /// It is done.
-    Succeed = "succeed",
-    /// It cannot be done.
-    Fail = "fail",
-    /// An attempt failed, and there is another.
-    Retry = "retry",
-    /// The last attempt failed.
-    Die = "die",
-    /// Somebody does not want it any more.
-    Cancel = "cancel",
-    /// Its deadline has come.
-    Expire = "expire",
-    /// Somebody wants it again.
-    Requeue = "requeue",
-}
-
-/// The state machine: what may happen to a job in which status, and where it stands then. What is not here cannot happen.
-pub const MOVES: &[(Move, &[Status], Status)] = &[
-    // From `running` when the worker that had it is gone: its lease is over.
-    (Move::Claim, &[Status::Queued, Status::Retrying, Status::Running], Status::Running),
-    (Move::HandBack, &[Status::Running], Status::Queued),
-    (Move::Succeed, &[Status::Running], Status::Succeeded),
-    (Move::Fail, &[Status::Running], Status::Failed),
-    (Move::Retry, &[Status::Running], Status::Retrying),
-    // From elsewhere when no worker could be given it.
-    (Move::Die, &[Status::Running, Status::Queued, Status::Retrying], Status::Dead),
-    (Move::Cancel, &[Status::Queued, Status::Retrying, Status::Running], Status::Cancelled),
-    (Move::Expire, &[Status::Queued, Status::Retrying, Status::Running], Status::Expired),
-    (Move::Requeue, &[Status::Failed, Status::Cancelled, Status::Expired, Status::Dead], Status::Queued),
-];
-
-impl Status {
-    /// Where a job of this status stands after a move; `None` when it cannot happen.
-    pub fn after(self, happening: Move) -> Option<Self> {
-        let (_, from, to) = MOVES.iter().find(|(of, ..)| *of == happening)?;
-        from.contains(&self).then_some(*to)
-    }
-
-    /// Whether no worker has anything to do with it any more.
-    pub fn is_ended(self) -> bool {
-        self.after(Move::Claim).is_none()
-    }
-}
 
 /// On whose behalf a job runs, and with which powers it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,10 +69,10 @@ pub struct Progress {
     /// How much is done, in the job's own measure.
     pub done: u64,
     /// Out of how much, if that is known.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
     /// What it is at.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
@@ -244,87 +132,87 @@ pub struct Job {
     /// When it is to run: the first time, or again.
     pub due_at: Timestamp,
     /// When it is too late for it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
     /// How many attempts have begun since it was queued.
-    #[serde(default)]
     pub attempts: u32,
     /// When the last of them began.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt_began_at: Option<Timestamp>,
     /// Whether the next claim goes on with an attempt that was handed back.
-    #[serde(default)]
     pub is_handed_back: bool,
     /// The fencing token: how often it was claimed. Who holds an older one has lost it.
-    #[serde(default)]
     pub fence: u64,
     /// Until when the worker that has it has it for itself.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<Timestamp>,
     /// When somebody asked the worker to stop.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_requested_at: Option<Timestamp>,
     /// When the sweeper looks whether its message got lost, or its time has come. Not when it has ended.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub look_at: Option<Timestamp>,
     /// Whether the sweeper sends its messages from now on, and not the relay.
-    #[serde(default)]
     pub is_swept: bool,
     /// How far it has come.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
     /// Where the next attempt goes on: JSON of the type's own.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
     /// What it has made.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// Why the last attempt failed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// When it was first begun.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
 }
 
-/// When a job is to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// Not before.
+/// A job as it is asked for.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// Its id.
+    pub id: JobId,
+    /// The tenant it is to run in.
+    pub tenant_id: TenantId,
+    /// The name of its type.
+    pub job_type: &'a str,
+    /// The queue of its type, named by the environment variable that holds its URL.
+    pub queue: &'a str,
+    /// What is to be done, JSON as the type's schema has it.
+    pub payload: String,
+    /// Who wants it.
+    pub owner: Owner,
+    /// The request it is asked for in.
+    pub request_id: &'a str,
+    /// Not to run before; a time that has passed is now.
     pub due_at: Timestamp,
-    /// Not after, if that matters.
+    /// When it is too late for it, if that matters.
     pub deadline: Option<Timestamp>,
 }
 
 impl Job {
-    /// A job that waits for its time, of a type and for its queue.
-    #[expect(clippy::too_many_arguments, reason = "each is a thing of its own, told once, by the one caller")]
-    pub fn new(
-        id: JobId,
-        tenant_id: TenantId,
-        (job_type, queue): (&str, &str),
-        payload: String,
-        owner: Owner,
-        request_id: &str,
-        timing: Timing,
-        now: Timestamp,
-    ) -> Self {
+    /// A job that waits for its time.
+    pub fn queued(wanted: Wanted<'_>, now: Timestamp) -> Self {
         let mut job = Self {
-            id,
-            tenant_id,
-            job_type: job_type.to_owned(),
-            queue: queue.to_owned(),
+            id: wanted.id,
+            tenant_id: wanted.tenant_id,
+            job_type: wanted.job_type.to_owned(),
+            queue: wanted.queue.to_owned(),
             status: Status::Queued,
-            payload,
-            owner,
-            request_id: request_id.to_owned(),
+            payload: wanted.payload,
+            owner: wanted.owner,
+            request_id: wanted.request_id.to_owned(),
             created_at: now,
             updated_at: now,
             due_at: now,
-            deadline: timing.deadline,
+            deadline: wanted.deadline,
             attempts: 0,
             attempt_began_at: None,
             is_handed_back: false,
@@ -340,7 +228,7 @@ impl Job {
             started_at: None,
             ended_at: None,
         };
-        job.wait_until(timing.due_at.max(now), now);
+        job.wait_until(wanted.due_at.max(now), now);
         job
     }
 }

@@ -8,7 +8,6 @@ use axum::{
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kernel::{Error, Input, Limit, Principal, Sort, input, json};
-use ring::digest::{SHA256, digest};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use store::{
@@ -16,7 +15,7 @@ use store::{
     idempotency::{Begun, Reply},
 };
 
-use crate::{Edge, Problem, Result, http::RequestInfo, respond};
+use crate::{Edge, Problem, Result, digest::sha256_hex, http::RequestInfo, respond};
 
 /// The largest body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -87,9 +86,7 @@ fn replay(reply: Reply) -> Response {
 
 /// A keyed hash of what makes two requests the same.
 fn fingerprint(edge: &Edge, method: &Method, uri: &Uri, body: &[u8]) -> String {
-    let body = digest(&SHA256, body);
-    let body = body.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    edge.pseudonym(&format!("{method}|{uri}|{body}"))
+    edge.pseudonym(&format!("{method}|{uri}|{}", sha256_hex(body)))
 }
 
 /// `Idempotency-Key`: 1–255 visible ASCII characters.

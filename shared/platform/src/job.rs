@@ -17,7 +17,7 @@ use std::time::Duration;
 use kernel::{
     Error, Fault, Permission, Result,
     id::{TenantId, UserId},
-    job::{Failure, Job, Owner, Terms, Timing},
+    job::{Failure, Job, Owner, Terms, Wanted},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -27,7 +27,25 @@ use utoipa::ToSchema;
 use crate::{auth::system, ids};
 
 pub use context::{Context, Signal};
-pub use worker::{RESULTS_BUCKET, TABLES as WORKER_TABLES, Worker, WorkerConfig, ending};
+pub use worker::{Worker, WorkerConfig};
+
+/// The queue of the group `jobs`'s worker, named by the environment variable that holds its URL.
+pub const JOBS_QUEUE: &str = "JOBS_QUEUE_URL";
+
+/// The queue of the group `audit`'s worker.
+pub const AUDIT_QUEUE: &str = "AUDIT_JOBS_QUEUE_URL";
+
+/// The queue of the group `identity`'s worker.
+pub const IDENTITY_QUEUE: &str = "IDENTITY_JOBS_QUEUE_URL";
+
+/// The queue of every worker.
+pub const QUEUES: [&str; 3] = [JOBS_QUEUE, AUDIT_QUEUE, IDENTITY_QUEUE];
+
+/// The dead-letter queue of every worker.
+pub const DEAD_LETTERS: &str = "JOBS_DEAD_LETTER_QUEUE_URL";
+
+/// The variable that names the bucket with what jobs read and write: files, and results that are too long for a row.
+pub const FILES: &str = "JOBS_BUCKET";
 
 /// What is said of a type of jobs.
 #[derive(Clone, Copy, Debug)]
@@ -65,9 +83,8 @@ pub trait Work: DeserializeOwned + ToSchema + Send + Sync + 'static {
     fn run(&self, ground: &Self::Ground, ctx: &Context) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
-/// The name and the queue of the jobs that cancel jobs: the group `jobs` runs them, and whoever ends an account or a tenant
-/// asks for one.
-pub const CANCEL_ALL: (&str, &str) = ("jobs.cancel_all", "JOBS_QUEUE_URL");
+/// The type of the jobs that cancel jobs: the group `jobs` runs them, and whoever ends an account or a tenant asks for one.
+pub const CANCEL_ALL: &str = "jobs.cancel_all";
 
 /// For so long after an account has gone a request may still ask for a job with its tokens: revocations are read every 5 s,
 /// and clocks differ a little.
@@ -76,20 +93,19 @@ const AFTERMATH: Duration = Duration::from_secs(15);
 /// A job that cancels the jobs of somebody, or of everybody, in these tenants: to be made in the change that takes away what
 /// they were asked for with.
 pub fn cancel_all(tenant_ids: &[TenantId], user_id: Option<UserId>, actor: &Actor) -> Job {
-    let payload = serde_json::json!({ "tenant_ids": tenant_ids, "user_id": user_id }).to_string();
-    let timing = Timing { due_at: actor.now + AFTERMATH, deadline: None };
     let system = system();
-    let owner = Owner::of(&system);
-    Job::new(
-        ids::new(actor.now),
-        system.tenant_id,
-        CANCEL_ALL,
-        payload,
-        owner,
-        &actor.request_id,
-        timing,
-        actor.now,
-    )
+    let wanted = Wanted {
+        id: ids::new(actor.now),
+        tenant_id: system.tenant_id,
+        job_type: CANCEL_ALL,
+        queue: JOBS_QUEUE,
+        payload: serde_json::json!({ "tenant_ids": tenant_ids, "user_id": user_id }).to_string(),
+        owner: Owner::of(&system),
+        request_id: &actor.request_id,
+        due_at: actor.now + AFTERMATH,
+        deadline: None,
+    };
+    Job::queued(wanted, actor.now)
 }
 
 /// What `openapi/job-types.json` says of a type.

@@ -16,6 +16,7 @@ pub mod bucket;
 pub mod clock;
 pub mod config;
 pub mod cookie;
+pub mod digest;
 pub mod edge;
 pub mod extract;
 pub mod function;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use kernel::{
     Error, Result, Timestamp,
     id::{DeadLetterId, Id as _, JobId, TenantId},
-    job::{self, Job, Status},
+    job::{self, Job, Move, Status},
 };
 use serde::{Deserialize, Serialize};
 
@@ -114,10 +114,10 @@ pub struct DeadLetter {
     /// Why.
     pub reason: String,
     /// The job, if it is one.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<DeadJob>,
     /// The message, if it is none.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
 
@@ -208,7 +208,26 @@ impl Change {
     /// Begins the change that asks for a job.
     #[must_use]
     pub fn enqueue_job(job: &Job) -> Self {
-        Self::new("job.enqueue", "job", job.id).in_tenant(job.tenant_id).create(job, changed_meanwhile())
+        Self::of_job("job.enqueue", job).create(job, changed_meanwhile())
+    }
+
+    /// Begins the change that moves a job to where it stands then.
+    #[must_use]
+    pub fn move_job(happening: Move, job: &Stored<Job>, next: &Job) -> Self {
+        Self::of_job(happening.action(), job).replace(job, next)
+    }
+
+    /// Begins the change that cancels a job, or asks its worker to stop.
+    #[must_use]
+    pub fn cancel_job(job: &Stored<Job>, next: &Job) -> Self {
+        if next.status == Status::Running {
+            return Self::of_job("job.request_cancellation", job).replace(job, next);
+        }
+        Self::move_job(Move::Cancel, job, next)
+    }
+
+    fn of_job(action: &'static str, job: &Job) -> Self {
+        Self::new(action, "job", job.id).in_tenant(job.tenant_id)
     }
 }
 

@@ -17,11 +17,9 @@ use kernel::Timestamp;
 use lambda_http::{
     Context, LambdaEvent, aws_lambda_events::apigw::ApiGatewayProxyRequest, request::LambdaRequest,
 };
-use platform::{Boot, BootError, Clock, Function, api_key, argon2id::Cost, auth::system, tenancy};
+use platform::{Boot, BootError, Clock, Function, api_key, argon2id::Cost, auth::by_itself, tenancy};
 use serde_json::Value;
-use store::{
-    Actor, Change, SealingKey, Store, audit, ephemeral, idempotency::ClaimSlot, job, ledger, outbox,
-};
+use store::{Change, SealingKey, Store, audit, ephemeral, job, ledger, outbox};
 use tower::ServiceExt as _;
 
 use crate::{
@@ -194,14 +192,7 @@ impl Lab {
     /// # Errors
     /// Those of the change.
     pub async fn try_commit(&self, change: Change) -> Result<(), kernel::Error> {
-        let actor = Actor {
-            principal: system(),
-            request_id: REQUEST_ID.to_owned(),
-            client: "unknown".to_owned(),
-            now: self.clock.now(),
-            claim: ClaimSlot::default(),
-        };
-        self.store().commit(&actor, change).await
+        self.store().commit(&by_itself(REQUEST_ID.to_owned(), self.clock.now()), change).await
     }
 
     fn function(&self, binary: &str) -> &cloud::template::Function {

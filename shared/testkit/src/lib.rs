@@ -4,7 +4,9 @@
 
 mod app;
 pub mod faults;
+pub mod handler;
 mod issuer;
+pub mod job;
 pub mod queue;
 mod request;
 pub mod rows;

@@ -1,14 +1,12 @@
 //! A queue of the lab, as Lambda's poller stands before it.
 
-use std::collections::BTreeMap;
-
 use aws_lambda_events::sqs::SqsEvent;
 use aws_sdk_sqs::{
     Client,
     types::{Message, MessageSystemAttributeName},
 };
+use cloud::sqs_event;
 use platform::function::SqsHandler;
-use serde_json::{Map, Value, json};
 
 use crate::Lab;
 
@@ -98,34 +96,5 @@ impl Queue {
 /// # Panics
 /// When it would be no event.
 pub fn event(messages: &[Message]) -> SqsEvent {
-    let records: Vec<Value> = messages.iter().map(record).collect();
-    serde_json::from_value(json!({ "Records": records })).expect("an event of SQS")
-}
-
-fn record(message: &Message) -> Value {
-    let system: BTreeMap<&str, &String> =
-        message.attributes().into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect();
-    let own: Map<String, Value> = message
-        .message_attributes()
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| {
-            let value = json!({
-                "dataType": value.data_type(),
-                "stringValue": value.string_value(),
-                "stringListValues": [],
-                "binaryListValues": [],
-            });
-            (name.clone(), value)
-        })
-        .collect();
-    json!({
-        "messageId": message.message_id(),
-        "receiptHandle": message.receipt_handle(),
-        "body": message.body(),
-        "attributes": system,
-        "messageAttributes": own,
-        "eventSource": "aws:sqs",
-        "awsRegion": "us-east-1",
-    })
+    serde_json::from_value(sqs_event(messages, "queue")).expect("an event of SQS")
 }

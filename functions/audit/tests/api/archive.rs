@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_sdk_dynamodb::types::AttributeValue;
 use kernel::{Error, Role, id::TenantId};
-use platform::{Boot, Function, function::ScheduleHandler};
+use platform::{Boot, function::ScheduleHandler};
 use store::Change;
-use testkit::{App, Call, Issuer, Lab};
+use testkit::{App, Call, Issuer, Lab, handler};
 use tlog::{Checkpoint, Frontier, Hash, Leaf, VerifierKey, hash, tile};
 
 pub(crate) const AUDIT: &str = "/api/v1/audit";
@@ -157,9 +157,5 @@ impl Archive {
 
 /// A sequencer that is called by the clock.
 pub(crate) async fn sweeper(boot: Boot) -> ScheduleHandler {
-    match audit::sweeper(boot).await {
-        Ok(Function::Schedule(handler)) => handler,
-        Ok(_) => panic!("the sweeper is behind a schedule"),
-        Err(error) => panic!("{error}"),
-    }
+    handler::schedule(audit::sweeper(boot).await)
 }

@@ -7,11 +7,11 @@ use kernel::{
     id::{Id as _, TenantId},
     principal::Scopes,
 };
-use platform::{Function, function::SqsHandler};
+use platform::{auth::by_itself, function::SqsHandler};
 use serde_json::{Value, json};
-use store::{Actor, Change, audit::Erased, idempotency::ClaimSlot};
+use store::{Actor, Change, audit::Erased};
 use testkit::{
-    Lab,
+    Lab, handler,
     rows::{Rows, rows},
 };
 use uuid::Uuid;
@@ -24,11 +24,7 @@ const ANNS_ADDRESS: &str = "192.0.2.7";
 const BOBS_ADDRESS: &str = "198.51.100.9";
 
 pub(crate) async fn eraser(lab: &Lab) -> SqsHandler {
-    match audit::eraser(lab.boot("audit-eraser")).await {
-        Ok(Function::Sqs(handler)) => handler,
-        Ok(_) => panic!("the eraser is behind a queue"),
-        Err(error) => panic!("{error}"),
-    }
+    handler::sqs(audit::eraser(lab.boot("audit-eraser")).await)
 }
 
 /// Tells the eraser of somebody; answers how many messages should come again.
@@ -53,13 +49,8 @@ async fn commit(archive: &Archive, who: (PrincipalKind, Uuid, &str), change: Cha
         scopes: Scopes::Full,
         session_id: None,
     };
-    let actor = Actor {
-        principal,
-        request_id: format!("request-of-{id}"),
-        client: address.to_owned(),
-        now: archive.lab.clock().now(),
-        claim: ClaimSlot::default(),
-    };
+    let actor = by_itself(format!("request-of-{id}"), archive.lab.clock().now());
+    let actor = Actor { principal, client: address.to_owned(), ..actor };
     archive.lab.store().commit(&actor, change).await.unwrap();
 }
 

@@ -1,9 +1,8 @@
 //! The events in `events/`, as AWS sends them.
 
 use aws_lambda_events::{dynamodb::Event, eventbridge::EventBridgeEvent};
-use platform::Function;
 use serde_json::Value;
-use testkit::Lab;
+use testkit::{Lab, handler};
 
 use crate::{
     archive::{Archive, sweeper},
@@ -24,9 +23,7 @@ async fn an_api_gateway_event_is_answered_in_its_form() {
 async fn a_stream_s_event_takes_in_what_waits() {
     let archive = Archive::new().await;
     let event: Event = serde_json::from_str(include_str!("../../../../events/audit-sequencer.json")).unwrap();
-    let Ok(Function::Stream(run)) = audit::sequencer(archive.lab.boot("audit-sequencer")).await else {
-        panic!("the sequencer is behind a stream")
-    };
+    let run = handler::stream(audit::sequencer(archive.lab.boot("audit-sequencer")).await);
     assert!(run(event).await.batch_item_failures.is_empty());
     assert_eq!(archive.history().await.len(), 1);
 }
@@ -46,9 +43,7 @@ async fn a_day_s_tick_exports_the_log() {
     archive.sequence().await.unwrap();
     let event: EventBridgeEvent =
         serde_json::from_str(include_str!("../../../../events/audit-exporter.json")).unwrap();
-    let Ok(Function::Schedule(run)) = audit::exporter(archive.lab.boot("audit-exporter")).await else {
-        panic!("the exporter is behind a schedule")
-    };
+    let run = handler::schedule(audit::exporter(archive.lab.boot("audit-exporter")).await);
     run(event).await.unwrap();
     assert!(archive.exported().await.contains_key("roots/2026-01-01"));
 }

@@ -2,57 +2,29 @@
 
 use std::time::Duration;
 
-use kernel::job::{Job, Outcome, Owner, Timing};
-use platform::{Function, auth::system, function::SqsHandler, ids};
-use ring::digest::{SHA256, digest};
+use kernel::job::Job;
+use platform::{digest::sha256_hex, function::SqsHandler, job::AUDIT_QUEUE};
 use serde_json::{Value, json};
-use store::{
-    Change, Stored,
-    job::{JobMessage, key_of},
-};
-use testkit::Lab;
+use testkit::{Lab, handler, job::result};
 use tlog::{VerifierKey, note};
 
 use crate::archive::{AUDIT, Archive};
 
 pub(crate) async fn worker(lab: &Lab) -> SqsHandler {
-    match audit::worker(lab.boot("audit-worker")).await {
-        Ok(Function::Sqs(handler)) => handler,
-        Ok(_) => panic!("a worker is behind a queue"),
-        Err(error) => panic!("{error}"),
-    }
+    handler::sqs(audit::worker(lab.boot("audit-worker")).await)
 }
+
+/// As long as Lambda lets a worker run.
+const LEFT: Duration = Duration::from_mins(15);
 
 /// Runs a job with this payload; answers it as it is then.
 pub(crate) async fn run(archive: &Archive, payload: Value) -> Job {
-    let now = archive.lab.clock().now();
-    let names = ("audit.export", "AUDIT_JOBS_QUEUE_URL");
-    let timing = Timing { due_at: now, deadline: None };
-    let owner = Owner::of(&system());
-    let job = Job::new(
-        ids::new(now),
-        archive.tenant_id,
-        names,
-        payload.to_string(),
-        owner,
-        "request-1",
-        timing,
-        now,
-    );
-    archive.lab.commit(Change::enqueue_job(&job)).await;
-    let body = serde_json::to_string(&JobMessage::of(&job)).unwrap();
-    let event = json!({ "Records": [{ "messageId": "1", "receiptHandle": "1#1", "body": body }] });
-    let handler = worker(&archive.lab).await;
-    let answer = handler(serde_json::from_value(event).unwrap(), Duration::from_mins(15)).await;
-    assert!(answer.batch_item_failures.is_empty());
-    let key = key_of(archive.tenant_id, job.id);
-    let row: Stored<Job> = archive.lab.store().get_consistent(&key).await.unwrap().unwrap();
-    row.value
-}
-
-fn result(job: &Job) -> Value {
-    let Some(Outcome::Inline(json)) = &job.outcome else { panic!("{job:#?}") };
-    serde_json::from_str(json).unwrap()
+    let lab = &archive.lab;
+    let wanted = lab.wanted_job(archive.tenant_id, ("audit.export", AUDIT_QUEUE), &payload);
+    let (job, is_to_come_again) =
+        lab.hand_job(&lab.ask_for_job(wanted).await, &worker(lab).await, LEFT).await;
+    assert!(!is_to_come_again);
+    job
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,8 +43,7 @@ async fn a_range_of_the_log_is_written_and_signed() {
         let leaf = tlog::Leaf::parse(entry.as_bytes()).unwrap();
         assert_eq!(leaf.entry.id, history[250 + at].entry.id);
     }
-    let sha256 = digest(&SHA256, &body);
-    let sha256 = sha256.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    let sha256 = sha256_hex(&body);
     assert_eq!(file["sha256"], sha256);
 
     let note = archive.job_file(exported["note"].as_str().unwrap()).await;

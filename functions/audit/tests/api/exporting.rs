@@ -6,9 +6,9 @@ use std::{
 };
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use platform::{Boot, Function};
+use platform::Boot;
 use serde_json::Value;
-use testkit::{Effect, InjectedFault, Service, server};
+use testkit::{Effect, InjectedFault, Service, handler, server};
 use tlog::{Checkpoint, Cosigner, ReadError, Source, VerifierKey, proof, verify, witness::AddCheckpoint};
 
 use crate::archive::Archive;
@@ -20,11 +20,7 @@ pub(crate) async fn export(archive: &Archive) -> kernel::Result<()> {
 }
 
 async fn export_by(boot: Boot) -> kernel::Result<()> {
-    match audit::exporter(boot).await {
-        Ok(Function::Schedule(run)) => run(EventBridgeEvent::default()).await,
-        Ok(_) => panic!("the exporter is behind a schedule"),
-        Err(error) => panic!("{error}"),
-    }
+    handler::schedule(audit::exporter(boot).await)(EventBridgeEvent::default()).await
 }
 
 /// An export as somebody has it who copied the bucket.

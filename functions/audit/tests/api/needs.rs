@@ -3,9 +3,9 @@
 
 use aws_lambda_events::dynamodb::Event;
 use kernel::api_key::ApiKeyText;
-use platform::{Function, function::StreamHandler};
+use platform::function::StreamHandler;
 use serde_json::json;
-use testkit::{Effect, InjectedFault, Lab, Service};
+use testkit::{Effect, InjectedFault, Lab, Service, handler};
 
 use crate::{
     archive::{AUDIT, Archive},
@@ -14,11 +14,7 @@ use crate::{
 };
 
 async fn sequencer(lab: &Lab) -> StreamHandler {
-    match audit::sequencer(lab.boot("audit-sequencer")).await {
-        Ok(Function::Stream(handler)) => handler,
-        Ok(_) => panic!("the sequencer is behind a stream"),
-        Err(error) => panic!("{error}"),
-    }
+    handler::stream(audit::sequencer(lab.boot("audit-sequencer")).await)
 }
 
 /// What the inbox's stream has told so far.

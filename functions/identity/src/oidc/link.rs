@@ -1,7 +1,7 @@
 //! Which account somebody at a provider has here.
 
 use kernel::{Error, Result, Timestamp, id::UserId};
-use ring::digest::{SHA256, digest};
+use platform::digest::sha256_hex;
 use serde::{Deserialize, Serialize};
 use store::{Entity, Index, Key, Query, Table};
 
@@ -30,9 +30,7 @@ impl Link {
         let mut name = issuer.as_bytes().to_vec();
         name.push(0);
         name.extend_from_slice(subject.as_bytes());
-        let hash = digest(&SHA256, &name);
-        let hex = hash.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-        Key::new(format!("oidc_link#{hex}"), "link")
+        Key::new(format!("oidc_link#{}", sha256_hex(&name)), "link")
     }
 
     /// The links of an account.

@@ -2,14 +2,10 @@
 
 use std::time::Duration;
 
-use kernel::job::{Job, Outcome, Owner, Timing};
-use platform::{Function, auth::system, bucket::Bucket, function::SqsHandler, ids};
+use kernel::job::Job;
+use platform::{auth::system, bucket::Bucket, function::SqsHandler, job::IDENTITY_QUEUE};
 use serde_json::{Value, json};
-use store::{
-    Change, Stored,
-    job::{JobMessage, key_of},
-};
-use testkit::{Effect, InjectedFault, Lab, Service};
+use testkit::{Effect, InjectedFault, Lab, Service, handler, job::result};
 
 /// bcrypt's of "correct horse battery staple", cost 4.
 const PASSWORD: &str = "correct horse battery staple";
@@ -19,11 +15,7 @@ fn hash() -> String {
 }
 
 pub(crate) async fn worker(lab: &Lab) -> SqsHandler {
-    match identity::worker(lab.boot("identity-worker")).await {
-        Ok(Function::Sqs(handler)) => handler,
-        Ok(_) => panic!("a worker is behind a queue"),
-        Err(error) => panic!("{error}"),
-    }
+    handler::sqs(identity::worker(lab.boot("identity-worker")).await)
 }
 
 async fn put(lab: &Lab, key: &str, body: String) {
@@ -33,28 +25,13 @@ async fn put(lab: &Lab, key: &str, body: String) {
 
 /// Asks for an import.
 async fn ask(lab: &Lab, key: &str, format: &str) -> Job {
-    let now = lab.clock().now();
-    let names = ("users.import", "IDENTITY_JOBS_QUEUE_URL");
-    let payload = json!({"key": key, "format": format}).to_string();
-    let timing = Timing { due_at: now, deadline: None };
-    let (system, id) = (system(), ids::new(now));
-    let job = Job::new(id, system.tenant_id, names, payload, Owner::of(&system), "request-1", timing, now);
-    lab.commit(Change::enqueue_job(&job)).await;
-    job
+    let payload = json!({"key": key, "format": format});
+    lab.ask_for_job(lab.wanted_job(system().tenant_id, ("users.import", IDENTITY_QUEUE), &payload)).await
 }
 
 /// Hands a message about it to a worker, which has so long.
 async fn work(lab: &Lab, job: &Job, left: Duration) -> Job {
-    let body = serde_json::to_string(&JobMessage::of(job)).unwrap();
-    let event = json!({ "Records": [{ "messageId": "1", "receiptHandle": "1#1", "body": body }] });
-    worker(lab).await(serde_json::from_value(event).unwrap(), left).await;
-    let row: Stored<Job> = lab.store().get_consistent(&key_of(job.tenant_id, job.id)).await.unwrap().unwrap();
-    row.value
-}
-
-fn result(job: &Job) -> Value {
-    let Some(Outcome::Inline(json)) = &job.outcome else { panic!("{job:#?}") };
-    serde_json::from_str(json).unwrap()
+    lab.hand_job(job, &worker(lab).await, left).await.0
 }
 
 const LEFT: Duration = Duration::from_mins(15);

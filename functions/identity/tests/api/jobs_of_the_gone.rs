@@ -1,6 +1,7 @@
 //! Who is gone, or may not log in any more, has no jobs: a job that cancels theirs is made in the same change.
 
 use kernel::{Role, job::Job};
+use platform::job::{CANCEL_ALL, JOBS_QUEUE};
 use serde_json::{Value, json};
 use store::job::of_tenant;
 use testkit::Lab;
@@ -10,8 +11,7 @@ use crate::{account::erase, cast::Cast, people::PASSWORD};
 /// What the jobs that cancel jobs say, in the order in which they were asked for.
 async fn cancelled(lab: &Lab) -> Vec<Value> {
     let jobs = lab.store().all(&of_tenant(platform::auth::system().tenant_id)).await.unwrap();
-    let (name, queue) = platform::job::CANCEL_ALL;
-    let ours = |job: &Job| job.job_type == name && job.queue == queue;
+    let ours = |job: &Job| job.job_type == CANCEL_ALL && job.queue == JOBS_QUEUE;
     assert!(jobs.iter().all(|job| ours(job)));
     jobs.iter().map(|job| serde_json::from_str(&job.payload).unwrap()).collect()
 }

@@ -3,10 +3,10 @@
 use std::{sync::Mutex, time::Duration};
 
 use aws_lambda_events::{dynamodb::EventRecord, sqs::SqsEvent};
-use platform::{Boot, Function, function::SqsHandler};
+use platform::{Boot, function::SqsHandler};
 use serde_json::{Value, json};
 use store::outbox::OutboxMessage;
-use testkit::{App, Lab};
+use testkit::{App, Lab, handler};
 
 /// An event as SQS sends it to Lambda.
 pub(crate) const EVENT: &str = include_str!("../../../../events/identity-mailer.json");
@@ -71,11 +71,7 @@ impl Post {
 
 /// The handler of a mailer.
 pub(crate) async fn mailer(boot: Boot) -> SqsHandler {
-    match identity::mailer(boot).await {
-        Ok(Function::Sqs(handler)) => handler,
-        Ok(_) => panic!("the mailer is behind a queue"),
-        Err(error) => panic!("{error}"),
-    }
+    handler::sqs(identity::mailer(boot).await)
 }
 
 /// A batch of messages that look like the one in `events/`, with their place in the batch as id.

@@ -43,7 +43,11 @@ pub(crate) async fn redrive(
     let job = store.get_consistent::<Job>(&key_of(dead.tenant_id, dead.id)).await?;
     let job = job.ok_or(Error::NotFound("dead letter"))?;
     let now = allowed.now();
-    change(store, &allowed.actor, job, |job| job.requeued(now).map(|next| Some((next, requeue(job.id)))))
-        .await?;
+    let decide = |job: &Stored<Job>| {
+        let next = job.requeued(now)?;
+        let change = requeue(job, &next);
+        Ok(Some((next, change)))
+    };
+    change(store, &allowed.actor, job, decide).await?;
     Ok(NoContent)
 }

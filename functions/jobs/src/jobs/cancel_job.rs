@@ -1,13 +1,9 @@
 //! `POST /jobs/{job}/cancel`
 
 use axum::extract::State;
-use kernel::{
-    id::JobId,
-    job::{Job, Status},
-    permission::JobsWrite,
-};
+use kernel::{id::JobId, job::Job, permission::JobsWrite};
 use platform::{Allowed, Path, Result, View};
-use store::Change;
+use store::{Change, Stored};
 
 use super::{JobView, change, find};
 use crate::App;
@@ -33,12 +29,11 @@ pub(crate) async fn cancel_job(
     let store = app.edge.store();
     let job = find(store, allowed.tenant_id(), id, allowed.principal()).await?;
     let now = allowed.now();
-    let decide = |job: &Job| {
+    let decide = |job: &Stored<Job>| {
         let next = job.cancelled(now)?;
         Ok(next.map(|next| {
-            let is_asked = next.status == Status::Running;
-            let action = if is_asked { "job.request_cancellation" } else { "job.cancel" };
-            (next, Change::new(action, "job", id))
+            let change = Change::cancel_job(job, &next);
+            (next, change)
         }))
     };
     let job = change(store, &allowed.actor, job, decide).await?;

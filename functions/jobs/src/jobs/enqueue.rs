@@ -6,7 +6,7 @@ use axum::extract::State;
 use kernel::{
     Error, Input, Pointer, Timestamp,
     input::{Faults, JsonValue, Whole},
-    job::{Job, Owner, PAYLOAD_BYTES_MAX, Timing},
+    job::{Job, Owner, PAYLOAD_BYTES_MAX, Wanted},
     permission::JobsWrite,
 };
 use platform::{Allowed, Create, Path, Query, Result, ids, respond::Accepted};
@@ -57,13 +57,14 @@ impl Input for Payload {
 }
 
 impl When {
-    fn timing(&self, now: Timestamp) -> kernel::Result<Timing> {
+    /// The moment it is to run.
+    fn due_at(&self, now: Timestamp) -> kernel::Result<Timestamp> {
         let delay = self.delay_seconds.map_or(0, |Delay(seconds)| seconds.get());
         let due_at = now + Duration::from_secs(delay.into());
         if self.deadline.is_some_and(|deadline| deadline <= due_at) {
             return Err(Error::invalid("deadline", "must lie after the moment it is to run"));
         }
-        Ok(Timing { due_at, deadline: self.deadline })
+        Ok(due_at)
     }
 }
 
@@ -96,24 +97,24 @@ pub(crate) async fn enqueue(
     let declared = catalogue::find(&name)?;
     let (principal, now) = (allowed.principal(), allowed.now());
     declared.require_allowed(principal)?;
-    let payload_text = payload.to_string();
-    if payload_text.len() > PAYLOAD_BYTES_MAX {
+    let text = payload.to_string();
+    if text.len() > PAYLOAD_BYTES_MAX {
         return Err(Error::TooLarge { limit_bytes: PAYLOAD_BYTES_MAX }.into());
     }
     declared.require_valid(&payload)?;
-    let owner = Owner::of(principal);
     let actor = &allowed.actor;
-    let timing = when.timing(now)?;
-    let job = Job::new(
-        ids::new(now),
-        allowed.tenant_id(),
-        (&declared.name, &declared.queue),
-        payload_text,
-        owner,
-        &actor.request_id,
-        timing,
-        now,
-    );
+    let wanted = Wanted {
+        id: ids::new(now),
+        tenant_id: allowed.tenant_id(),
+        job_type: &declared.name,
+        queue: &declared.queue,
+        payload: text,
+        owner: Owner::of(principal),
+        request_id: &actor.request_id,
+        due_at: when.due_at(now)?,
+        deadline: when.deadline,
+    };
+    let job = Job::queued(wanted, now);
     let change = Change::enqueue_job(&job);
     let view = JobView::from(&job);
     let accepted = Accepted::commit(app.edge.store(), actor, change, &location(job.id), &view).await?;

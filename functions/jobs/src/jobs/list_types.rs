@@ -50,7 +50,7 @@ impl From<&'static JobType> for TypeView {
             name: &declared.name,
             summary: &declared.summary,
             permission: declared.permission,
-            time_limit_seconds: declared.time_limit().as_secs(),
+            time_limit_seconds: declared.time_limit_seconds,
             attempts_max: declared.attempts_max,
             per_tenant_max: declared.per_tenant_max,
             payload: &declared.payload,

@@ -3,19 +3,19 @@
 use axum::extract::State;
 use kernel::{
     id::JobId,
-    job::{Job, Owner},
+    job::{Job, Move, Owner},
     permission::JobsWrite,
 };
 use platform::{Allowed, Path, Result, View};
-use store::{Change, job::DeadLetter};
+use store::{Change, Stored, job::DeadLetter};
 
 use super::{JobView, change, find};
 use crate::App;
 
-/// Begins the change that queues a job again: it is no dead letter any more.
-pub(crate) fn requeue(id: JobId) -> Change {
-    let letter = DeadLetter::key_of(DeadLetter::id_of(id));
-    Change::new("job.requeue", "job", id).discard::<DeadLetter>(letter)
+/// The change that queues a job again: it is no dead letter any more.
+pub(crate) fn requeue(job: &Stored<Job>, next: &Job) -> Change {
+    let letter = DeadLetter::key_of(DeadLetter::id_of(job.id));
+    Change::move_job(Move::Requeue, job, next).discard::<DeadLetter>(letter)
 }
 
 /// Tries a job again that has failed, died, expired or was cancelled.
@@ -41,9 +41,10 @@ pub(crate) async fn retry_job(
     let now = allowed.now();
     // Whoever wants it again answers for it; who asked before may be gone.
     let owner = Owner::of(allowed.principal());
-    let decide = |job: &Job| {
+    let decide = |job: &Stored<Job>| {
         let next = Job { owner: owner.clone(), ..job.requeued(now)? };
-        Ok(Some((next, requeue(id))))
+        let change = requeue(job, &next);
+        Ok(Some((next, change)))
     };
     let job = change(store, &allowed.actor, job, decide).await?;
     Ok(View(JobView::from(&job)))

@@ -3,21 +3,18 @@
 use std::time::Duration;
 
 use kernel::{
-    Error, Permission, Result, Timestamp,
+    Error, Permission, Result,
     id::{JobId, TenantId},
-    job::{Job, Owner, Retry, Terms, Timing},
+    job::{Retry, Terms, Wanted},
 };
 use platform::{
-    Function,
-    auth::system,
     config::Reader,
-    edge::read_tables,
     function::SqsHandler,
-    job::{Context, JobType, WORKER_TABLES, Work, Worker, WorkerConfig},
+    job::{Context, JOBS_QUEUE, JobType, Work, Worker, WorkerConfig},
 };
 use serde::{Deserialize, Serialize};
-use store::{Change, Entity, Key, Query, SealingKey, Store, Table, job};
-use testkit::Lab;
+use store::{Change, Entity, Key, Query, Table, job};
+use testkit::{Lab, handler};
 
 /// Makes a mark with each step.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
@@ -53,7 +50,7 @@ impl Work for Effect {
     const TYPE: JobType = JobType {
         name: "test.effect",
         summary: "Makes marks.",
-        queue: "JOBS_QUEUE_URL",
+        queue: JOBS_QUEUE,
         permission: Permission::JobsWrite,
         terms: Terms {
             time_limit: Duration::from_hours(1),
@@ -87,19 +84,14 @@ impl Work for Effect {
 }
 
 impl Effect {
-    /// A job that does this, not asked for yet.
-    pub(crate) fn job(&self, id: JobId, tenant_id: TenantId, timing: Timing, now: Timestamp) -> Job {
-        let payload = serde_json::to_string(self).unwrap();
-        let names = (Self::TYPE.name, Self::TYPE.queue);
-        Job::new(id, tenant_id, names, payload, Owner::of(&system()), "request-1", timing, now)
+    /// A job that does this and is due now; not asked for yet.
+    pub(crate) fn wanted(&self, lab: &Lab, tenant_id: TenantId) -> Wanted<'static> {
+        lab.wanted_job(tenant_id, (Self::TYPE.name, Self::TYPE.queue), &serde_json::to_value(self).unwrap())
     }
 
     /// Asks for one that is due now.
     pub(crate) async fn ask(&self, lab: &Lab, tenant_id: TenantId) -> JobId {
-        let now = lab.clock().now();
-        let job = self.job(platform::ids::new(now), tenant_id, Timing { due_at: now, deadline: None }, now);
-        lab.commit(Change::enqueue_job(&job)).await;
-        job.id
+        lab.ask_for_job(self.wanted(lab, tenant_id)).await.id
     }
 }
 
@@ -113,12 +105,7 @@ pub(crate) async fn marks(lab: &Lab, job: JobId) -> Vec<u32> {
 pub(crate) fn worker(lab: &Lab) -> SqsHandler {
     let boot = lab.boot("jobs-worker");
     let mut env = Reader::new(&boot.vars);
-    let config = WorkerConfig::read(&mut env, "JOBS_QUEUE_URL", "JOBS_DEAD_LETTER_QUEUE_URL");
-    let tables = read_tables(&mut env, &WORKER_TABLES);
-    let (config, tables) = env.finish(|| config.zip(tables)).unwrap();
-    let store = Store::new(&boot.aws, tables, SealingKey::throwaway());
-    match Worker::new(&boot, config, store, ()).with::<Effect>().function() {
-        Function::Sqs(handler) => handler,
-        _ => panic!("a worker is behind a queue"),
-    }
+    let config = WorkerConfig::read(&mut env, JOBS_QUEUE, &[]);
+    let config = env.finish(|| config).unwrap();
+    handler::sqs(Ok(Worker::new(&boot, config, ()).with::<Effect>().function()))
 }

@@ -9,12 +9,13 @@ use kernel::{
     job::Job,
 };
 use platform::{
-    Boot, BootError, Function,
+    Boot,
     function::{ScheduleHandler, SqsHandler, StreamHandler},
+    job::{DEAD_LETTERS, JOBS_QUEUE},
 };
 use serde_json::{Value, json};
 use store::{Stored, job::key_of};
-use testkit::{Answer, App, Call, Issuer, Lab, queue::Queue};
+use testkit::{Answer, App, Call, Issuer, Lab, handler, queue::Queue};
 
 pub(crate) const JOBS: &str = "/api/v1/jobs";
 pub(crate) const DEAD: &str = "/api/v1/admin/dead-letters";
@@ -46,7 +47,7 @@ impl Plant {
             app: lab.http("jobs", jobs::function).await,
             person: platform::ids::new(lab.clock().now()),
             worker: worker(lab.boot("jobs-worker")).await,
-            queue: lab.queue("jobs-worker", "JOBS_QUEUE_URL"),
+            queue: lab.queue("jobs-worker", JOBS_QUEUE),
             relay: relay(lab.boot("jobs-relay")).await,
             position: Mutex::default(),
             issuer,
@@ -132,7 +133,7 @@ impl Plant {
     /// Files what is among the dead letters.
     pub(crate) async fn file(&self) -> (usize, usize) {
         let handler = dead_letters(self.lab.boot("jobs-dead-letters")).await;
-        self.lab.queue("jobs-worker", "JOBS_DEAD_LETTER_QUEUE_URL").deliver(&handler, LEFT).await
+        self.lab.queue("jobs-worker", DEAD_LETTERS).deliver(&handler, LEFT).await
     }
 }
 
@@ -140,42 +141,22 @@ pub(crate) fn id(answer: &Answer) -> JobId {
     answer.json()["id"].as_str().unwrap().parse().unwrap()
 }
 
-fn sqs(function: Result<Function, BootError>) -> SqsHandler {
-    match function {
-        Ok(Function::Sqs(handler)) => handler,
-        Ok(_) => panic!("it is behind a queue"),
-        Err(error) => panic!("{error}"),
-    }
-}
-
 pub(crate) async fn worker(boot: Boot) -> SqsHandler {
-    sqs(jobs::worker(boot).await)
+    handler::sqs(jobs::worker(boot).await)
 }
 
 pub(crate) async fn dead_letters(boot: Boot) -> SqsHandler {
-    sqs(jobs::dead_letters(boot).await)
+    handler::sqs(jobs::dead_letters(boot).await)
 }
 
 pub(crate) async fn relay(boot: Boot) -> StreamHandler {
-    match jobs::relay(boot).await {
-        Ok(Function::Stream(handler)) => handler,
-        Ok(_) => panic!("the relay is behind a stream"),
-        Err(error) => panic!("{error}"),
-    }
+    handler::stream(jobs::relay(boot).await)
 }
 
 pub(crate) async fn sweeper(boot: Boot) -> ScheduleHandler {
-    match jobs::sweeper(boot).await {
-        Ok(Function::Schedule(handler)) => handler,
-        Ok(_) => panic!("the sweeper is behind a clock"),
-        Err(error) => panic!("{error}"),
-    }
+    handler::schedule(jobs::sweeper(boot).await)
 }
 
 pub(crate) async fn scheduler(boot: Boot) -> ScheduleHandler {
-    match jobs::scheduler(boot).await {
-        Ok(Function::Schedule(handler)) => handler,
-        Ok(_) => panic!("the scheduler is behind a clock"),
-        Err(error) => panic!("{error}"),
-    }
+    handler::schedule(jobs::scheduler(boot).await)
 }

@@ -11,11 +11,12 @@ use std::{
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use kernel::{
     id::{JobId, TenantId},
-    job::{Job, Status, Timing},
+    job::{Job, Status, Wanted},
 };
 use platform::{
     config::Vars,
     function::{ScheduleHandler, SqsHandler, StreamHandler},
+    job::JOBS_QUEUE,
 };
 use serde_json::json;
 use store::{
@@ -123,7 +124,7 @@ impl<'a> World<'a> {
             dice: Dice(seed),
             seed,
             tenant_id: platform::ids::new(lab.clock().now()),
-            queue: lab.queue("jobs-worker", "JOBS_QUEUE_URL"),
+            queue: lab.queue("jobs-worker", JOBS_QUEUE),
             worker: effect::worker(lab),
             relay: relay(lab.boot("jobs-relay")).await,
             sweeper: sweeper(lab.boot("jobs-sweeper")).await,
@@ -169,8 +170,8 @@ impl<'a> World<'a> {
             now + Duration::from_millis(if self.dice.one_in(3) { self.dice.below(20_000) } else { 0 });
         let may_expire = self.dice.one_in(10);
         let deadline = may_expire.then(|| due_at + Duration::from_millis(1 + self.dice.below(60_000)));
-        let job = effect.job(platform::ids::new(now), self.tenant_id, Timing { due_at, deadline }, now);
-        self.lab.commit(Change::enqueue_job(&job)).await;
+        let wanted = Wanted { due_at, deadline, ..effect.wanted(self.lab, self.tenant_id) };
+        let job = self.lab.ask_for_job(wanted).await;
         let may_be_cancelled = self.dice.one_in(6);
         self.subjects.push(Subject { id: job.id, steps: effect.steps, may_be_cancelled, may_expire });
     }
@@ -196,7 +197,7 @@ impl<'a> World<'a> {
         let Some(job) = self.row(subject.id).await else { return };
         if let Ok(Some(next)) = job.cancelled(self.lab.clock().now()) {
             // Who is beaten to it does not insist.
-            let _ = self.lab.try_commit(Change::new("job.cancel", "job", job.id).replace(&job, &next)).await;
+            let _ = self.lab.try_commit(Change::cancel_job(&job, &next)).await;
         }
     }
 

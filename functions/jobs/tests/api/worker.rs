@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use kernel::job::{Claim, Ending, Job, Outcome, Retry, Terms};
+use kernel::job::{Claim, Ending, Job, Move, Outcome, Retry, Terms};
 use serde_json::{Value, json};
 use store::{Change, job::JobMessage};
 use testkit::{Effect as Fault, InjectedFault, Service, queue::event, rows};
@@ -172,7 +172,7 @@ async fn what_a_zombie_writes_is_refused_by_the_table() {
     let renewed = zombie.renewed(1, None, None, now).unwrap();
     assert!(store.note_job(renewed, &zombie).await.unwrap().is_none());
     let (next, _) = zombie.ended(1, Ending::Done(Outcome::Inline("1".into())), &TERMS, now, 0).unwrap();
-    let written = plant.lab.try_commit(Change::new("job.succeed", "job", id).replace(&zombie, &next)).await;
+    let written = plant.lab.try_commit(Change::move_job(Move::Succeed, &zombie, &next)).await;
     assert!(written.is_err());
     let (ended, _) = other.ended(2, Ending::Cancelled, &TERMS, now, 0).unwrap();
     assert!(store.note_job(ended, &other).await.is_err(), "an end is a change, with its entry");

@@ -7,18 +7,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::Message;
 use kernel::Error;
 use platform::{
-    Boot, Function,
+    Boot,
     config::Vars,
     function::{ScheduleHandler, StreamHandler},
+    job::QUEUES,
 };
 use serde_json::{Value, json};
 use store::{Change, audit::Erased, outbox::TABLE};
-use testkit::Lab;
+use testkit::{Lab, handler};
 
 pub(crate) const MAIL: &str = "MAIL_QUEUE_URL";
-/// The queues of workers.
-pub(crate) const JOB_QUEUES: [&str; 3] =
-    ["JOBS_QUEUE_URL", "AUDIT_JOBS_QUEUE_URL", "IDENTITY_JOBS_QUEUE_URL"];
 /// A queue whose messages no function here is configured for.
 pub(crate) const UNKNOWN: &str = "UNKNOWN_QUEUE_URL";
 
@@ -73,20 +71,12 @@ impl Desk {
 
     /// The relay, with variables set otherwise.
     pub(crate) async fn relay(&self, vars: &[(&str, &str)]) -> StreamHandler {
-        match outbox::relay(with(self.lab.boot("outbox-relay"), vars)).await {
-            Ok(Function::Stream(handler)) => handler,
-            Ok(_) => panic!("the relay is behind a stream"),
-            Err(error) => panic!("{error}"),
-        }
+        handler::stream(outbox::relay(with(self.lab.boot("outbox-relay"), vars)).await)
     }
 
     /// The sweeper, with variables set otherwise.
     pub(crate) async fn sweeper(&self, vars: &[(&str, &str)]) -> ScheduleHandler {
-        match outbox::sweeper(with(self.lab.boot("outbox-sweeper"), vars)).await {
-            Ok(Function::Schedule(handler)) => handler,
-            Ok(_) => panic!("the sweeper is behind a schedule"),
-            Err(error) => panic!("{error}"),
-        }
+        handler::schedule(outbox::sweeper(with(self.lab.boot("outbox-sweeper"), vars)).await)
     }
 
     /// One run of the sweeper.
@@ -144,7 +134,7 @@ pub(crate) fn var(boot: &Boot, name: &str) -> String {
 
 /// The same boot with some variables set otherwise.
 pub(crate) fn with(boot: Boot, vars: &[(&str, &str)]) -> Boot {
-    let [jobs, audit_jobs, identity_jobs] = JOB_QUEUES;
+    let [jobs, audit_jobs, identity_jobs] = QUEUES;
     let names = [TABLE.0, MAIL, Erased::QUEUE, jobs, audit_jobs, identity_jobs];
     let kept = names.iter().filter_map(|name| Some(((*name).to_owned(), boot.vars.get(name)?.to_owned())));
     let set = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

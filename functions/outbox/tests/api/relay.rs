@@ -1,9 +1,10 @@
 use std::collections::HashSet;
 
+use platform::job::QUEUES;
 use store::audit::Erased;
 use testkit::REQUEST_ID;
 
-use crate::desk::{Desk, JOB_QUEUES, MAIL, UNKNOWN, with};
+use crate::desk::{Desk, MAIL, UNKNOWN, with};
 
 const NO_QUEUE: &str = "http://127.0.0.1:4566/000000000000/there-is-none";
 
@@ -12,7 +13,7 @@ async fn a_committed_message_reaches_its_queue_and_leaves_the_table() {
     let desk = Desk::new();
     desk.commit(MAIL, 0..40).await;
     desk.commit(Erased::QUEUE, [40]).await;
-    for (queue, number) in JOB_QUEUES.into_iter().zip(41..) {
+    for (queue, number) in QUEUES.into_iter().zip(41..) {
         desk.commit(queue, [number]).await;
     }
     assert_eq!(desk.waiting().await, 44);

@@ -2,11 +2,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 
-use platform::{Function, queue::Queues};
+use platform::{Function, job::QUEUES, queue::Queues};
 use store::{audit::Erased, outbox::OutboxMessage};
 
 use crate::{
-    desk::{Desk, JOB_QUEUES, MAIL, UNKNOWN},
+    desk::{Desk, MAIL, UNKNOWN},
     silent,
 };
 
@@ -18,7 +18,7 @@ async fn a_message_the_relay_never_saw_is_sent_after_a_minute() {
     let desk = Desk::new();
     desk.commit(MAIL, [1, 2]).await;
     desk.commit(Erased::QUEUE, [4]).await;
-    for (queue, number) in JOB_QUEUES.into_iter().zip(5..) {
+    for (queue, number) in QUEUES.into_iter().zip(5..) {
         desk.commit(queue, [number]).await;
     }
 

@@ -9,10 +9,11 @@ use kernel::{
     principal::Scopes,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use store::{Actor, Change, idempotency::ClaimSlot};
+use store::{Actor, Change};
 use tokio::sync::watch;
 
 use super::{desk::Desk, running::Running};
+use crate::auth::by_itself;
 
 /// Why a job has to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,13 +94,7 @@ impl Context {
 
     /// The actor of what it changes.
     pub fn actor(&self) -> Actor {
-        Actor {
-            principal: self.principal(),
-            request_id: self.job.request_id.clone(),
-            client: "unknown".to_owned(),
-            now: self.now(),
-            claim: ClaimSlot::default(),
-        }
+        Actor { principal: self.principal(), ..by_itself(self.job.request_id.clone(), self.now()) }
     }
 
     /// Tells how far it is. Costs nothing: it is written within a second, and what was told in between is not.
@@ -127,9 +122,9 @@ impl Context {
         self.running.note(&self.desk, self.take_told(), Some(kept)).await
     }
 
-    /// Carries out a change together with the checkpoint that says so: done once, however often the job is begun, and
-    /// refused to a worker that has lost it. Each change has a checkpoint of its own. `change` makes the change, more than once when somebody else writes to the
-    /// job at the same moment.
+    /// Carries out a change together with the checkpoint that says so, each with one of its own: done once, however often
+    /// the job is begun, and refused to a worker that has lost it. `change` makes the change, more than once when somebody
+    /// else writes to the job at the same moment.
     ///
     /// # Errors
     /// Those of the change; [`Error::Conflict`] with the rule `job_lost` when another worker has the job.

@@ -2,7 +2,13 @@
 
 mod attempt;
 
-use std::{collections::BTreeMap, fmt, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::{
@@ -14,21 +20,17 @@ use kernel::{
     job::{Claim, Ending, Failure, Job, LEASE, Move},
 };
 use store::{
-    Actor, Change, Store, Stored, Table, audit, ephemeral,
-    idempotency::ClaimSlot,
+    Change, SealingKey, Store, Stored, Table, audit, ephemeral,
     job::{self, DeadLetter, JobMessage, key_of},
 };
 use tokio::{sync::watch, time::sleep};
 use tracing::Instrument as _;
 
-use super::{Context, JobType, Work, desk::Desk, running::is_lost};
+use super::{Context, DEAD_LETTERS, FILES, JobType, Work, desk::Desk, running::is_lost};
 use crate::{
-    Boot, Function, auth::system, bucket::Bucket, config::Reader, function::failed_messages, ids,
-    queue::QueueUrl, telemetry::causes,
+    Boot, Function, auth::by_itself, bucket::Bucket, config::Reader, edge::read_tables,
+    function::failed_messages, ids, queue::QueueUrl, telemetry::causes,
 };
-
-/// The variable that names the bucket with results that are too long for a row.
-pub const RESULTS_BUCKET: &str = "JOBS_BUCKET";
 
 /// How often a worker writes what a job tells, and every other time looks whether somebody cancelled it.
 const TICK: Duration = Duration::from_secs(1);
@@ -54,22 +56,42 @@ pub struct WorkerConfig {
     queue_name: &'static str,
     queue: QueueUrl,
     dead_letters: QueueUrl,
-    results: String,
+    files: String,
+    tables: HashMap<Table, String>,
 }
 
 impl WorkerConfig {
-    /// Reads the queue and the one for its dead letters, each from the variable of this name, and the bucket. `None`
-    /// when a fault was noted.
-    pub fn read(env: &mut Reader<'_>, queue: &'static str, dead_letters: &'static str) -> Option<Self> {
+    /// Reads what every worker needs: its queue, from the variable of this name, the dead letters', the bucket, and the
+    /// tables, its group's among them. `None` when a fault was noted.
+    pub fn read(env: &mut Reader<'_>, queue: &'static str, tables: &[Table]) -> Option<Self> {
+        // All are read before the first missing one ends it.
         let url = env.required(queue);
-        let dead_letters = env.required(dead_letters);
-        let results = env.required(RESULTS_BUCKET);
-        Some(Self { queue_name: queue, queue: url?, dead_letters: dead_letters?, results: results? })
+        let dead_letters = env.required(DEAD_LETTERS);
+        let files = env.required(FILES);
+        let tables = read_tables(env, &[&TABLES, tables].concat());
+        Some(Self {
+            queue_name: queue,
+            queue: url?,
+            dead_letters: dead_letters?,
+            files: files?,
+            tables: tables?,
+        })
+    }
+
+    /// The tables.
+    pub fn store(&self, boot: &Boot) -> Store {
+        // Nothing is sealed here: no cursor leaves, no answer is recorded.
+        Store::new(&boot.aws, self.tables.clone(), SealingKey::throwaway())
+    }
+
+    /// The bucket with what jobs read and write.
+    pub fn files(&self, boot: &Boot) -> Bucket {
+        Bucket::of_files(&boot.aws, self.files.clone())
     }
 }
 
 /// The tables that every worker uses besides its group's.
-pub const TABLES: [Table; 3] = [job::TABLE, audit::TABLE, ephemeral::TABLE];
+const TABLES: [Table; 3] = [job::TABLE, audit::TABLE, ephemeral::TABLE];
 
 /// Runs the jobs of the types that it knows.
 #[derive(Clone)]
@@ -101,12 +123,12 @@ enum Handled {
 }
 
 impl<G: Clone + Send + Sync + 'static> Worker<G> {
-    /// A worker that knows no type yet. `store` has [`TABLES`].
-    pub fn new(boot: &Boot, config: WorkerConfig, store: Store, ground: G) -> Self {
+    /// A worker that knows no type yet.
+    pub fn new(boot: &Boot, config: WorkerConfig, ground: G) -> Self {
         let desk = Desk {
-            store,
+            store: config.store(boot),
             clock: boot.clock.clone(),
-            results: Bucket::of_files(&boot.aws, config.results),
+            results: config.files(boot),
             sqs: aws_sdk_sqs::Client::new(&boot.aws),
             queue: config.queue,
             dead_letters: config.dead_letters,
@@ -202,7 +224,7 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
                 Claim::Wait(time) => return Ok(Handled::Later(time + TICK)),
                 Claim::End(next, happening) => {
                     if self.close(&job, *next, happening).await? {
-                        return Ok(Handled::Done(happening.name()));
+                        return Ok(Handled::Done(happening.action()));
                     }
                 }
                 Claim::Run(next) => {
@@ -251,7 +273,7 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
             let Ok((mut next, happening)) = ended else { return Ok(Handled::Later(TICK)) };
             next.progress = told.clone().or(next.progress);
             match self.close(&row, next, happening).await {
-                Ok(true) => return Ok(Handled::Done(happening.name())),
+                Ok(true) => return Ok(Handled::Done(happening.action())),
                 Ok(false) => {}
                 Err(error) if error.is_retryable() => last = error,
                 Err(error) => return Err(error),
@@ -271,40 +293,14 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
 
     /// Commits what becomes of a job; `false` when somebody else was faster.
     async fn close(&self, job: &Stored<Job>, next: Job, happening: Move) -> Result<bool> {
-        let actor = Actor {
-            principal: system(),
-            request_id: job.request_id.clone(),
-            client: "unknown".to_owned(),
-            now: self.desk.clock.now(),
-            claim: ClaimSlot::default(),
-        };
+        let actor = by_itself(job.request_id.clone(), self.desk.clock.now());
         let letter = (happening == Move::Die).then(|| DeadLetter::of(&next, self.desk.queue_name, actor.now));
-        let change = ending(happening, job, &next, letter.as_ref());
+        let change = letter.iter().fold(Change::move_job(happening, job, &next), Change::put);
         match self.desk.store.commit(&actor, change).await {
             Ok(()) => Ok(true),
             Err(Error::Conflict { .. }) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// The change that writes what becomes of a job.
-pub fn ending(happening: Move, job: &Stored<Job>, next: &Job, letter: Option<&DeadLetter>) -> Change {
-    let change = Change::new(action(happening), "job", job.id).in_tenant(job.tenant_id).replace(job, next);
-    letter.into_iter().fold(change, Change::put)
-}
-
-const fn action(happening: Move) -> &'static str {
-    match happening {
-        Move::Claim => "job.claim",
-        Move::HandBack => "job.hand_back",
-        Move::Succeed => "job.succeed",
-        Move::Fail => "job.fail",
-        Move::Retry => "job.retry",
-        Move::Die => "job.die",
-        Move::Cancel => "job.cancel",
-        Move::Expire => "job.expire",
-        Move::Requeue => "job.requeue",
     }
 }
 
