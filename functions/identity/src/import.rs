@@ -27,6 +27,9 @@ use line::{Line, LineFault, lines};
 /// The folder of the bucket that files are read from.
 const FOLDER: &str = "imports/";
 
+/// The largest file: some three hundred thousand lines.
+const FILE_BYTES_MAX: usize = 32 << 20;
+
 /// How many refused lines stand in a job's row before they become an object of their own.
 const FAULTS_PER_REPORT: usize = 100;
 
@@ -56,6 +59,8 @@ pub(crate) enum Format {
 /// What has become of the lines so far; where another attempt goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Imported {
+    /// The entity tag of the file: another one is not gone on with.
+    etag: String,
     /// How many lines were worked through.
     lines: u64,
     /// How many accounts were made.
@@ -97,10 +102,15 @@ impl Work for ImportUsers {
         if !self.key.starts_with(FOLDER) {
             return Err(Error::invalid("/key", "must begin with imports/"));
         }
-        let file = ground.files.get(&self.key).await?.ok_or(Error::NotFound("file of that key"))?;
-        let lines = lines(&file, self.format)?;
+        let file = ground.files.get_file(&self.key, FILE_BYTES_MAX).await?;
+        let file = file.ok_or(Error::NotFound("file of that key"))?;
+        let lines = lines(&file.body, self.format)?;
         let total = u64::try_from(lines.len()).ok();
-        let mut state: Imported = ctx.checkpoint().await?.unwrap_or_default();
+        let begun: Option<Imported> = ctx.checkpoint().await?;
+        let mut state = begun.unwrap_or_else(|| Imported { etag: file.etag.clone(), ..Imported::default() });
+        if state.etag != file.etag {
+            return Err(Error::conflict("file_changed", "the file is another than the one that was begun"));
+        }
         let done = usize::try_from(state.lines).unwrap_or(usize::MAX);
         for (number, line) in lines.into_iter().skip(done) {
             self.take(ground, ctx, &mut state, number, line).await?;

@@ -53,14 +53,9 @@ impl Work for Sleep {
             let total = Some(self.seconds.into());
             let message = Some(format!("slept {second} of {} s", self.seconds));
             ctx.report(Progress { done: second.into(), total, message });
-            tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
-                _ = ctx.stopped() => {
-                    // Whoever goes on sleeps the rest.
-                    ctx.save(&second).await?;
-                    return std::future::pending().await;
-                }
-            }
+            // Tells that, too; whoever goes on sleeps the rest.
+            ctx.save(&second).await?;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
         let (done, total) = (self.seconds.into(), Some(self.seconds.into()));
         ctx.report(Progress { done, total, message: None });

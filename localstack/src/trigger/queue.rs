@@ -8,7 +8,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use cloud::template::Function;
 use cloud::{Cloud, sqs_event};
-use platform::function::SqsHandler;
+use platform::{Curfew, function::SqsHandler};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
@@ -61,7 +61,7 @@ impl Poller {
                     for batch in messages.chunks(self.source.batch_size) {
                         // As many were received as there are slots, and nobody else takes any.
                         let slot = Arc::clone(&slots).try_acquire_owned();
-                        batches.spawn(self.clone().work(batch.to_vec(), slot.ok()));
+                        batches.spawn(self.clone().work(batch.to_vec(), slot.ok(), stop.clone()));
                     }
                 }
                 Err(error) => {
@@ -93,8 +93,8 @@ impl Poller {
         received.map(|r| r.messages.unwrap_or_default()).map_err(|e| e.into_service_error().to_string())
     }
 
-    async fn work(self, messages: Vec<Message>, slot: Option<OwnedSemaphorePermit>) {
-        if let Err(error) = self.handle(&messages).await {
+    async fn work(self, messages: Vec<Message>, slot: Option<OwnedSemaphorePermit>, stop: Stop) {
+        if let Err(error) = self.handle(&messages, stop).await {
             self.report(&error);
             tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
         }
@@ -107,11 +107,12 @@ impl Poller {
     }
 
     /// Invokes the function and deletes what it handled. What it did not comes again when its visibility ends.
-    async fn handle(&self, messages: &[Message]) -> Result<(), String> {
+    async fn handle(&self, messages: &[Message], mut stop: Stop) -> Result<(), String> {
         let event = sqs_event(messages, &self.source.queue);
         let event: SqsEvent = serde_json::from_value(event).map_err(|e| e.to_string())?;
         let timeout = self.function.timeout;
-        let answer = invoke::run(timeout, (self.handler)(event, timeout)).await.map_err(|e| e.to_string())?;
+        let curfew = Curfew::from(timeout).or(async move { stop.requested().await });
+        let answer = invoke::run(timeout, (self.handler)(event, curfew)).await.map_err(|e| e.to_string())?;
         let failed = if self.source.reports_failures { failures(&answer, messages) } else { Vec::new() };
         let done = messages
             .iter()

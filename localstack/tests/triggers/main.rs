@@ -266,6 +266,31 @@ async fn triggers_end_when_they_have_to() {
 }
 
 #[tokio::test]
+async fn a_batch_that_is_under_way_is_told_to_come_to_its_end() {
+    let (template, seen) = (template(), Seen::default());
+    let cloud = Cloud::memory(&template).unwrap();
+    let patient = Function::Sqs(Arc::new({
+        let seen = Arc::clone(&seen);
+        move |event, curfew| {
+            seen.lock().unwrap().push("begun".to_owned());
+            async move {
+                curfew.await;
+                failed_messages(event.records.into_iter().filter_map(|message| message.message_id))
+            }
+            .boxed()
+        }
+    }));
+    let (stopper, stop) = stop::channel();
+    let mut tasks = trigger::start(&cloud, &only(&template, "worker", patient), &stop).unwrap();
+    send(&cloud, "long").await;
+    until("it has begun", async || !seen.lock().unwrap().is_empty()).await;
+    stopper.stop();
+    let ended = async { while tasks.join_next().await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(2), ended).await.unwrap();
+    assert_eq!(left(&cloud).await, ("0".to_owned(), "1".to_owned()), "it comes again");
+}
+
+#[tokio::test]
 async fn a_trigger_that_does_not_fit_is_told() {
     let mut template = template();
     let cloud = Cloud::memory(&template).unwrap();

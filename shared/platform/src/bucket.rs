@@ -6,8 +6,8 @@ use aws_sdk_s3::{
     Client,
     config::timeout::TimeoutConfig,
     error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError},
-    operation::get_object::GetObjectError,
-    primitives::ByteStream,
+    operation::get_object::{GetObjectError, GetObjectOutput},
+    primitives::{AggregatedBytes, ByteStream},
 };
 use aws_types::SdkConfig;
 use bytes::Bytes;
@@ -22,6 +22,15 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for files.
 const FILE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 const FILE_OPERATION_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// A file, and which version of it this is.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// What it holds.
+    pub body: Bytes,
+    /// Its entity tag (RFC 9110 §8.8.3): another when it was replaced.
+    pub etag: String,
+}
 
 /// A bucket. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -57,15 +66,32 @@ impl Bucket {
     /// # Errors
     /// [`Error::Unavailable`] when S3 does not answer.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>> {
-        let answer = match self.client.get_object().bucket(&self.name).key(key).send().await {
-            Ok(answer) => answer,
-            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(unavailable("read an object", error)),
-        };
-        let body = answer.body.collect().await;
-        body.map(|body| Some(body.into_bytes())).map_err(|error| Error::unavailable("read an object", error))
+        match self.open(key).await? {
+            Some(answer) => read(answer).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads a file of at most so many bytes; `None` as for [`get`](Self::get).
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], before it is read; [`Error::Unavailable`] when S3 does not answer.
+    pub async fn get_file(&self, key: &str, limit_bytes: usize) -> Result<Option<File>> {
+        let Some(answer) = self.open(key).await? else { return Ok(None) };
+        let length = answer.content_length.and_then(|length| usize::try_from(length).ok());
+        if length.is_none_or(|length| length > limit_bytes) {
+            return Err(Error::TooLarge { limit_bytes });
+        }
+        let etag = answer.e_tag.clone().unwrap_or_default();
+        Ok(Some(File { body: read(answer).await?, etag }))
+    }
+
+    async fn open(&self, key: &str) -> Result<Option<GetObjectOutput>> {
+        match self.client.get_object().bucket(&self.name).key(key).send().await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => Ok(None),
+            Err(error) => Err(unavailable("read an object", error)),
+        }
     }
 
     /// The keys that begin with `prefix`, in the order of their bytes.
@@ -95,6 +121,11 @@ impl Bucket {
             Err(error) => Err(unavailable("write an object", error)),
         }
     }
+}
+
+async fn read(answer: GetObjectOutput) -> Result<Bytes> {
+    let body = answer.body.collect().await;
+    body.map(AggregatedBytes::into_bytes).map_err(|error| Error::unavailable("read an object", error))
 }
 
 fn unavailable<E: std::error::Error + 'static>(what: &'static str, error: SdkError<E>) -> Error {

@@ -1,6 +1,6 @@
 //! Functions: what AWS invokes, and what the local cloud invokes in AWS's place.
 
-use std::{convert::Infallible, process::ExitCode, sync::Arc, time::Duration};
+use std::{convert::Infallible, process::ExitCode, sync::Arc};
 
 use aws_config::{Region, environment::EnvironmentVariableCredentialsProvider};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -25,13 +25,13 @@ use tower::ServiceBuilder;
 use tracing::Instrument as _;
 
 use crate::{
-    Boot, BootError, Clock, argon2id,
+    Boot, BootError, Clock, Curfew, argon2id,
     config::{ConfigError, Reader, Vars},
     telemetry::{self, LogLevel, causes},
 };
 
-/// Handles a batch of queue messages within the time that is left; answers those that failed.
-pub type SqsHandler = Arc<dyn Fn(SqsEvent, Duration) -> BoxFuture<'static, SqsBatchResponse> + Send + Sync>;
+/// Handles a batch of queue messages, and stops at the curfew; answers those that failed.
+pub type SqsHandler = Arc<dyn Fn(SqsEvent, Curfew) -> BoxFuture<'static, SqsBatchResponse> + Send + Sync>;
 
 /// Handles a batch of stream records; answers the first that failed.
 pub type StreamHandler = Arc<dyn Fn(StreamEvent) -> BoxFuture<'static, DynamoDbEventResponse> + Send + Sync>;
@@ -209,8 +209,8 @@ where
         Function::HttpStreaming(router) => lambda_runtime::run(streaming(router)).await?,
         Function::Sqs(handle) => {
             lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| {
-                let left = Clock::System.until(event.context.deadline);
-                let answer = handle(event.payload, left);
+                let curfew = Clock::System.until(event.context.deadline).into();
+                let answer = handle(event.payload, curfew);
                 async move { Ok::<_, Error>(answer.await) }
             }))
             .await?;

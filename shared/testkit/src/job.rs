@@ -57,7 +57,7 @@ impl Lab {
     pub async fn hand_job(&self, job: &Job, worker: &SqsHandler, left: Duration) -> (Job, bool) {
         let body = serde_json::to_string(&JobMessage::of(job)).expect("a message");
         let event = json!({ "Records": [{ "messageId": "1", "receiptHandle": "1#1", "body": body }] });
-        let answer = worker(serde_json::from_value(event).expect("an event of SQS"), left).await;
+        let answer = worker(serde_json::from_value(event).expect("an event of SQS"), left.into()).await;
         let key = key_of(job.tenant_id, job.id);
         let row: Option<Stored<Job>> = self.store().get_consistent(&key).await.expect("a store that answers");
         (row.expect("the job").value, !answer.batch_item_failures.is_empty())

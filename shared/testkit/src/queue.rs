@@ -48,7 +48,7 @@ impl Queue {
     pub async fn deliver(&self, handler: &SqsHandler, left: std::time::Duration) -> (usize, usize) {
         let (mut done, mut failed) = (0, 0);
         for message in self.receive(10).await {
-            let answer = handler(event(std::slice::from_ref(&message)), left).await;
+            let answer = handler(event(std::slice::from_ref(&message)), left.into()).await;
             if answer.batch_item_failures.is_empty() {
                 self.delete(&message).await;
                 done += 1;

@@ -32,7 +32,7 @@ pub(crate) async fn erase(archive: &Archive, person: &Erased) -> usize {
     let body = serde_json::to_string(person).unwrap();
     let event = json!({ "Records": [{ "messageId": "1", "body": body }] });
     let run = eraser(&archive.lab).await;
-    run(serde_json::from_value(event).unwrap(), Duration::MAX).await.batch_item_failures.len()
+    run(serde_json::from_value(event).unwrap(), Duration::MAX.into()).await.batch_item_failures.len()
 }
 
 pub(crate) fn erased(archive: &Archive, id: Uuid, tenant_id: TenantId) -> Erased {
@@ -137,7 +137,8 @@ async fn what_is_no_erasure_comes_again_until_it_is_a_dead_letter() {
     let archive = Archive::new().await;
     for body in ["", "{}", r#"{"names":[],"tenant_id":"x","at":0}"#] {
         let event = json!({ "Records": [{ "messageId": "1", "body": body }] });
-        let failed = eraser(&archive.lab).await(serde_json::from_value(event).unwrap(), Duration::MAX).await;
+        let failed =
+            eraser(&archive.lab).await(serde_json::from_value(event).unwrap(), Duration::MAX.into()).await;
         assert_eq!(failed.batch_item_failures.len(), 1, "{body}");
     }
 }

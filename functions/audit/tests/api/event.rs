@@ -54,7 +54,12 @@ async fn a_message_erases_a_person() {
     archive.lab.advance(std::time::Duration::from_hours(1));
     let event = serde_json::from_str(include_str!("../../../../events/audit-eraser.json")).unwrap();
     archive.sequence().await.unwrap();
-    assert!(eraser(&archive.lab).await(event, std::time::Duration::MAX).await.batch_item_failures.is_empty());
+    assert!(
+        eraser(&archive.lab).await(event, std::time::Duration::MAX.into())
+            .await
+            .batch_item_failures
+            .is_empty()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,5 +67,5 @@ async fn a_message_about_a_job_that_is_gone_is_done_with() {
     let archive = Archive::new().await;
     let event = serde_json::from_str(include_str!("../../../../events/audit-worker.json")).unwrap();
     let handler = crate::export_job::worker(&archive.lab).await;
-    assert!(handler(event, std::time::Duration::MAX).await.batch_item_failures.is_empty());
+    assert!(handler(event, std::time::Duration::MAX.into()).await.batch_item_failures.is_empty());
 }

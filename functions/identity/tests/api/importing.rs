@@ -130,7 +130,7 @@ async fn every_permission_of_the_worker_is_used() {
     put(&lab, "imports/e.ndjson", "no json\n".repeat(200)).await;
     work(&lab, &ask(&lab, "imports/e.ndjson", "ndjson").await, LEFT).await;
     let event = json!({ "Records": [{ "messageId": "1", "receiptHandle": "1#1", "body": "poison" }] });
-    worker(&lab).await(serde_json::from_value(event).unwrap(), LEFT).await;
+    worker(&lab).await(serde_json::from_value(event).unwrap(), LEFT.into()).await;
     let unused: Vec<String> = lab.unused("identity-worker").into_iter().collect();
     let unused: Vec<&String> = unused
         .iter()
@@ -144,5 +144,5 @@ async fn every_permission_of_the_worker_is_used() {
 async fn a_message_about_a_job_that_is_gone_is_done_with() {
     let lab = Lab::new();
     let event = serde_json::from_str(include_str!("../../../../events/identity-worker.json")).unwrap();
-    assert!(worker(&lab).await(event, LEFT).await.batch_item_failures.is_empty());
+    assert!(worker(&lab).await(event, LEFT.into()).await.batch_item_failures.is_empty());
 }

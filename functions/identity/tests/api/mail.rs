@@ -156,7 +156,7 @@ async fn a_job_that_comes_late_or_twice_does_no_harm() {
 async fn the_event_of_a_queue_is_taken() {
     let app = app().await;
     let handler = mailer(app.lab().boot("identity-mailer")).await;
-    let answer = handler(serde_json::from_str(EVENT).unwrap(), std::time::Duration::MAX).await;
+    let answer = handler(serde_json::from_str(EVENT).unwrap(), std::time::Duration::MAX.into()).await;
     assert!(answer.batch_item_failures.is_empty(), "a token that is gone");
 }
 
@@ -188,7 +188,8 @@ async fn a_mail_that_cannot_be_sent_comes_again() {
     let aws = boot.aws.clone().into_builder().http_client(silent).build();
     let handler = mailer(Boot { aws, ..boot }).await;
 
-    let answer = handler(event(&[jobs[0].clone(), "poison".to_owned()]), std::time::Duration::MAX).await;
+    let answer =
+        handler(event(&[jobs[0].clone(), "poison".to_owned()]), std::time::Duration::MAX.into()).await;
     assert_eq!(answer.batch_item_failures.len(), 2);
     assert!(post.mails(&email("ann")).is_empty());
     assert!(post.deliver(&jobs).await.is_empty());

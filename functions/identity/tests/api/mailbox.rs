@@ -46,7 +46,7 @@ impl Post {
 
     /// Delivers these messages; answers which of them the queue would deliver again.
     pub(crate) async fn deliver(&self, bodies: &[String]) -> Vec<usize> {
-        let answer = (self.mailer)(event(bodies), Duration::MAX).await;
+        let answer = (self.mailer)(event(bodies), Duration::MAX.into()).await;
         let failed = answer.batch_item_failures.into_iter().map(|failure| failure.item_identifier);
         failed.map(|id| id.parse().unwrap()).collect()
     }

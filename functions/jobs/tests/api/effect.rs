@@ -1,6 +1,10 @@
 //! A type of jobs whose effects can be counted, and a worker that runs it.
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use kernel::{
     Error, Permission, Result,
@@ -46,6 +50,34 @@ impl Entity for Mark {
     }
 }
 
+/// Which jobs are run at the moment, and how often one was run that somebody else ran.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Runs(Arc<Mutex<(HashSet<JobId>, u32)>>);
+
+/// A run; over when it is dropped.
+struct Run(Runs, JobId);
+
+impl Runs {
+    fn begin(&self, id: JobId) -> Run {
+        let mut runs = self.0.lock().unwrap();
+        if !runs.0.insert(id) {
+            runs.1 += 1;
+        }
+        Run(self.clone(), id)
+    }
+
+    /// How often a job was begun that was being run.
+    pub(crate) fn overlaps(&self) -> u32 {
+        self.0.lock().unwrap().1
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().0.remove(&self.1);
+    }
+}
+
 impl Work for Effect {
     const TYPE: JobType = JobType {
         name: "test.effect",
@@ -63,10 +95,11 @@ impl Work for Effect {
         per_tenant_max: None,
     };
 
-    type Ground = ();
+    type Ground = Runs;
     type Output = String;
 
-    async fn run(&self, (): &(), ctx: &Context) -> Result<String> {
+    async fn run(&self, runs: &Runs, ctx: &Context) -> Result<String> {
+        let _run = runs.begin(ctx.id());
         assert!(!self.panics || ctx.attempt() > 1, "on purpose");
         if ctx.attempt() <= self.stumbles {
             return Err(Error::unavailable("make marks", "on purpose"));
@@ -103,9 +136,14 @@ pub(crate) async fn marks(lab: &Lab, job: JobId) -> Vec<u32> {
 
 /// A worker that knows the type, with what the template gives the group's own.
 pub(crate) fn worker(lab: &Lab) -> SqsHandler {
+    counted_worker(lab, Runs::default())
+}
+
+/// The same, whose runs are counted.
+pub(crate) fn counted_worker(lab: &Lab, runs: Runs) -> SqsHandler {
     let boot = lab.boot("jobs-worker");
     let mut env = Reader::new(&boot.vars);
     let config = WorkerConfig::read(&mut env, JOBS_QUEUE, &[]);
     let config = env.finish(|| config).unwrap();
-    handler::sqs(Ok(Worker::new(&boot, config, ()).with::<Effect>().function()))
+    handler::sqs(Ok(Worker::new(&boot, config, runs).with::<Effect>().function()))
 }

@@ -32,7 +32,7 @@ async fn a_stream_s_event_sends_a_message() {
 async fn a_message_about_a_job_that_is_gone_is_done_with() {
     let lab = Lab::new().in_virtual_time();
     let event = serde_json::from_str(include_str!("../../../../events/jobs-worker.json")).unwrap();
-    let answer = worker(lab.boot("jobs-worker")).await(event, LEFT).await;
+    let answer = worker(lab.boot("jobs-worker")).await(event, LEFT.into()).await;
     assert!(answer.batch_item_failures.is_empty());
 }
 
@@ -40,7 +40,7 @@ async fn a_message_about_a_job_that_is_gone_is_done_with() {
 async fn a_dead_letter_is_filed() {
     let plant = Plant::new().await;
     let event = serde_json::from_str(include_str!("../../../../events/jobs-dead-letters.json")).unwrap();
-    let answer = dead_letters(plant.lab.boot("jobs-dead-letters")).await(event, LEFT).await;
+    let answer = dead_letters(plant.lab.boot("jobs-dead-letters")).await(event, LEFT.into()).await;
     assert!(answer.batch_item_failures.is_empty());
     let letters = plant.call("GET", DEAD).await.expect(200).json();
     assert_eq!(letters["items"][0]["body"], "poison", "{letters}");

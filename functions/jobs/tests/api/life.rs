@@ -28,7 +28,7 @@ async fn a_long_job_runs_once_though_its_message_would_be_seen_again_after_half_
     let job = plant.sleep(20 * 60, 0).await;
     plant.relay().await;
     let messages = plant.queue.receive(10).await;
-    let run = (plant.worker)(testkit::queue::event(&messages), Duration::from_hours(1));
+    let run = (plant.worker)(testkit::queue::event(&messages), Duration::from_hours(1).into());
     let others = async {
         for _ in 0..1100 {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -250,9 +250,9 @@ async fn everything_of_a_person_who_is_gone_is_cancelled() {
     let messages = other.queue.receive(10).await;
     let (ours, rest): (Vec<_>, Vec<_>) =
         messages.into_iter().partition(|message| message.body().unwrap().contains(&cleaning.to_string()));
-    (other.worker)(testkit::queue::event(&ours), LEFT).await;
+    (other.worker)(testkit::queue::event(&ours), LEFT.into()).await;
     assert_eq!(other.get(cleaning).await["result"], json!({"cancelled": 2}));
-    (other.worker)(testkit::queue::event(&rest), LEFT).await;
+    (other.worker)(testkit::queue::event(&rest), LEFT.into()).await;
     for (job, status) in [(first, "cancelled"), (second, "cancelled"), (theirs, "succeeded")] {
         assert_eq!(other.get(job).await["status"], status);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use kernel::job::{Claim, Ending, Job, Move, Outcome, Retry, Terms};
+use platform::config::Vars;
 use serde_json::{Value, json};
 use store::{Change, job::JobMessage};
 use testkit::{Effect as Fault, InjectedFault, Service, queue::event, rows};
@@ -25,7 +26,7 @@ async fn a_batch_is_answered_one_by_one() {
     plant.queue.send("poison", 0).await;
     let messages = plant.queue.receive(10).await;
     assert_eq!(messages.len(), 4);
-    let answer = worker(event(&messages), LEFT).await;
+    let answer = worker(event(&messages), LEFT.into()).await;
     assert!(answer.batch_item_failures.is_empty(), "each was handled: {answer:?}");
     for message in &messages {
         plant.queue.delete(message).await;
@@ -103,14 +104,15 @@ async fn a_worker_that_was_killed_is_followed_by_another_and_what_it_did_is_not_
     let job = effect.ask(&plant.lab, plant.tenant_id).await;
     plant.relay().await;
     let messages = plant.queue.receive(1).await;
-    let killed = tokio::time::timeout(Duration::from_millis(8_500), worker(event(&messages), LEFT)).await;
+    let killed =
+        tokio::time::timeout(Duration::from_millis(8_500), worker(event(&messages), LEFT.into())).await;
     assert!(killed.is_err(), "it was at work");
     assert_eq!(marks(&plant.lab, job).await.len(), 8);
     let at = tokio::time::Instant::now();
     while plant.row(job).await.fence == 1 {
         let again = plant.queue.receive(1).await;
         if !again.is_empty() {
-            worker(event(&again), LEFT).await;
+            worker(event(&again), LEFT.into()).await;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert!(at.elapsed() < Duration::from_mins(1), "nobody takes it over");
@@ -133,7 +135,7 @@ async fn a_worker_that_cannot_tell_that_it_lives_stops_before_another_begins() {
         tokio::time::sleep(Duration::from_secs(3)).await;
         plant.lab.cloud().inject(vec![InjectedFault::on(Service::Dynamo, Fault::Reset).of("jobs-worker")]);
     };
-    let (answer, ()) = tokio::join!(worker(event(&messages), LEFT), cut);
+    let (answer, ()) = tokio::join!(worker(event(&messages), LEFT.into()), cut);
     plant.lab.cloud().inject(Vec::new());
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     assert_eq!(answer.batch_item_failures.len(), 1, "its message brings the job to somebody else");
@@ -165,16 +167,18 @@ async fn what_a_zombie_writes_is_refused_by_the_table() {
     let waiting = plant.row(id).await;
     let zombie = store.note_job(claim(&waiting), &waiting).await.unwrap().unwrap();
     assert!(store.note_job(claim(&waiting), &waiting).await.unwrap().is_none(), "one of two has it");
+    // Its clock stands still.
+    let then = plant.lab.clock().now();
     tokio::time::sleep(Duration::from_secs(31)).await;
     let now = plant.lab.clock().now();
     let lapsed = plant.row(id).await;
     let other = store.note_job(claim(&lapsed), &lapsed).await.unwrap().unwrap();
-    let renewed = zombie.renewed(1, None, None, now).unwrap();
+    let renewed = zombie.renewed(1, None, None, then).unwrap();
     assert!(store.note_job(renewed, &zombie).await.unwrap().is_none());
-    let (next, _) = zombie.ended(1, Ending::Done(Outcome::Inline("1".into())), &TERMS, now, 0).unwrap();
+    let (next, _) = zombie.ended(1, Ending::Done(Outcome::Inline("1".into())), &TERMS, then).unwrap();
     let written = plant.lab.try_commit(Change::move_job(Move::Succeed, &zombie, &next)).await;
     assert!(written.is_err());
-    let (ended, _) = other.ended(2, Ending::Cancelled, &TERMS, now, 0).unwrap();
+    let (ended, _) = other.ended(2, Ending::Cancelled, &TERMS, now).unwrap();
     assert!(store.note_job(ended, &other).await.is_err(), "an end is a change, with its entry");
     assert_eq!((plant.row(id).await.fence, plant.row(id).await.rev()), (2, other.rev()));
 }
@@ -184,7 +188,8 @@ async fn no_job_is_lost_between_its_commit_and_its_message() {
     let plant = Plant::new().await;
     let worker = effect::worker(&plant.lab);
     let mut jobs = Vec::new();
-    for n in 0..100_u32 {
+    let kills = Vars::from_process().get("JOBS_KILLS").map_or(100, |kills| kills.parse().unwrap());
+    for n in 0..kills {
         jobs.push(Effect { steps: 1, ..Effect::default() }.ask(&plant.lab, plant.tenant_id).await);
         // A relay that is killed wherever it stands: before it sends, after that, before it says so.
         let records = plant.news();
@@ -216,7 +221,11 @@ async fn a_tenant_has_its_places_and_no_more() {
         for message in plant.queue.receive(10).await {
             let (worker, queue) = (plant.worker.clone(), plant.queue.clone());
             running.spawn(async move {
-                if worker(event(std::slice::from_ref(&message)), LEFT).await.batch_item_failures.is_empty() {
+                if worker(event(std::slice::from_ref(&message)), LEFT.into())
+                    .await
+                    .batch_item_failures
+                    .is_empty()
+                {
                     queue.delete(&message).await;
                 }
             });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Failure, Job, LEASE, Move, Outcome, Progress, QUEUE_DELAY_MAX, Status, Terms};
-use crate::{Error, Result, Timestamp};
+use crate::{Error, Result, Timestamp, id::Id as _};
 
 /// How long after its time a job that no worker has begun is looked at: its message may be lost.
 const GRACE: Duration = Duration::from_mins(1);
@@ -57,14 +57,23 @@ pub enum Ending {
     HandedBack,
 }
 
-/// Somebody else has the job: whoever believed to have it was taken for dead, and may not write.
+/// Whoever believed to have the job was taken for dead, and may not write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the lease was lost: the job has the token {current}, and the worker {held}")]
-pub struct LostLease {
-    /// The token the worker has.
-    pub held: u64,
-    /// The job's.
-    pub current: u64,
+pub enum LostLease {
+    /// Somebody else has the job, or it has ended.
+    #[error("the lease was lost: the job has the token {current}, and the worker {held}")]
+    Taken {
+        /// The token the worker has.
+        held: u64,
+        /// The job's.
+        current: u64,
+    },
+    /// Nobody else has it yet, and anybody may.
+    #[error("the lease lapsed at {at}")]
+    Lapsed {
+        /// When it ended.
+        at: Timestamp,
+    },
 }
 
 impl Job {
@@ -94,6 +103,9 @@ impl Job {
         if !self.is_handed_back {
             next.attempts += 1;
             next.attempt_began_at = Some(now);
+        } else if let Some(began) = self.attempt_began_at {
+            // The time in which nobody had it is none of the attempt's.
+            next.attempt_began_at = Some(began + now.since(self.updated_at));
         }
         next.is_handed_back = false;
         next.lease_until = Some(now + LEASE);
@@ -114,7 +126,7 @@ impl Job {
         checkpoint: Option<String>,
         now: Timestamp,
     ) -> Result<Self, LostLease> {
-        self.require_held(fence)?;
+        self.require_held(fence, now)?;
         Ok(Self {
             lease_until: Some(now + LEASE),
             progress: progress.or_else(|| self.progress.clone()),
@@ -124,8 +136,7 @@ impl Job {
         })
     }
 
-    /// The job after an attempt, and what has happened to it. `share` is the random share of the longest wait before
-    /// another attempt.
+    /// The job after an attempt, and what has happened to it.
     ///
     /// # Errors
     /// [`LostLease`].
@@ -135,9 +146,8 @@ impl Job {
         ending: Ending,
         terms: &Terms,
         now: Timestamp,
-        share: u8,
     ) -> Result<(Self, Move), LostLease> {
-        self.require_held(fence)?;
+        self.require_held(fence, now)?;
         let is_cancelled = self.cancel_requested_at.is_some();
         let (happening, outcome, failure) = match ending {
             // Who was told that it will be cancelled is not told something else because the attempt ended otherwise.
@@ -154,14 +164,14 @@ impl Job {
             }
             Ending::Stumbled(failure) => (Move::Retry, None, Some(failure)),
         };
-        let lost = LostLease { held: fence, current: self.fence };
+        let lost = LostLease::Taken { held: fence, current: self.fence };
         let mut next = self.moved(happening, now).ok_or(lost)?;
         (next.outcome, next.failure) = (outcome, failure);
         next.is_handed_back = happening == Move::HandBack;
         next.checkpoint = next.checkpoint.filter(|_| happening != Move::Succeed);
         if !next.status.is_ended() {
             let wait = match happening {
-                Move::Retry => terms.retry.wait(self.attempts, share),
+                Move::Retry => terms.retry.wait(self.attempts, self.share()),
                 _ => Duration::ZERO,
             };
             next.wait_until(now + wait, now);
@@ -272,12 +282,19 @@ impl Job {
         self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    fn require_held(&self, fence: u64) -> Result<(), LostLease> {
-        if self.status == Status::Running && self.fence == fence {
-            Ok(())
-        } else {
-            Err(LostLease { held: fence, current: self.fence })
+    fn require_held(&self, fence: u64, now: Timestamp) -> Result<(), LostLease> {
+        match self.lease_until {
+            Some(at) if self.fence == fence && at <= now => Err(LostLease::Lapsed { at }),
+            Some(_) if self.fence == fence => Ok(()),
+            _ => Err(LostLease::Taken { held: fence, current: self.fence }),
         }
+    }
+
+    /// A share of the longest wait, 0 (none) to 255 (nearly all), for waits that no other job has: out of the random bits of
+    /// its id (RFC 9562 §5.7), and another with each claim.
+    pub fn share(&self) -> u8 {
+        let [_, _, _, _, _, _, _, _, _, _, random @ ..] = *self.id.uuid().as_bytes();
+        random[usize::try_from(self.fence % 6).unwrap_or(0)]
     }
 
     fn closing(&self, happening: Move, failure: Option<Failure>, now: Timestamp) -> Claim {

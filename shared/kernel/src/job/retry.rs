@@ -15,7 +15,7 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// The wait after so many attempts, given a random share of 0 (none) to 255 (nearly all) of the longest.
+    /// The wait after so many attempts, given a share of 0 (none) to 255 (nearly all) of the longest.
     pub fn wait(&self, attempts: u32, share: u8) -> Duration {
         let doubled = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
         let longest = self.base.saturating_mul(doubled).min(self.wait_max);

@@ -20,7 +20,7 @@ fn job(deadline: Option<Timestamp>) -> Job {
         scope: "full".to_owned(),
     };
     let wanted = Wanted {
-        id: JobId::from_uuid(Uuid::from_u128(1)),
+        id: JobId::from_uuid(Uuid::from_bytes([128; 16])),
         tenant_id: TenantId::from_uuid(Uuid::from_u128(2)),
         job_type: "demo.sleep",
         queue: "JOBS_QUEUE_URL",
@@ -97,10 +97,10 @@ fn act(job: &Job, now: Timestamp, act: Act) -> Option<Job> {
         Act::Renew => job.renewed(job.fence, None, None, now).ok(),
         Act::StaleRenew => job.renewed(stale, None, None, now).ok(),
         Act::End(which) => {
-            job.ended(job.fence, ENDINGS[usize::from(which)](), &TERMS, now, 255).ok().map(|(next, _)| next)
+            job.ended(job.fence, ENDINGS[usize::from(which)](), &TERMS, now).ok().map(|(next, _)| next)
         }
         Act::StaleEnd(which) => {
-            job.ended(stale, ENDINGS[usize::from(which)](), &TERMS, now, 255).ok().map(|(next, _)| next)
+            job.ended(stale, ENDINGS[usize::from(which)](), &TERMS, now).ok().map(|(next, _)| next)
         }
         Act::Cancel => job.cancelled(now).ok().flatten(),
         Act::Requeue => job.requeued(now).ok(),
@@ -122,6 +122,9 @@ fn check(before: &Job, done: Act, after: &Job, now: Timestamp) {
         assert!(is_in_table, "a move that is not in the table: {case}");
     }
     assert!(!matches!(done, Act::StaleRenew | Act::StaleEnd(_)), "a zombie has written: {case}");
+    if matches!(done, Act::Renew | Act::End(_)) {
+        assert!(before.lease_until.is_some_and(|until| now < until), "its lease was over: {case}");
+    }
     assert!(after.fence >= before.fence && after.fence <= before.fence + 1, "{case}");
     let is_claimed = matches!(done, Act::Claim) && after.status == Status::Running;
     assert_eq!(after.fence > before.fence, is_claimed, "only a claim gives a token: {case}");
@@ -216,19 +219,21 @@ fn a_claim_waits_for_whoever_has_it_and_for_its_time() {
 
 #[test]
 fn an_attempt_that_was_handed_back_is_the_same_attempt() {
-    let (queued, happening) = running().ended(1, Ending::HandedBack, &TERMS, T0, 0).unwrap();
+    let (queued, happening) = running().ended(1, Ending::HandedBack, &TERMS, T0).unwrap();
     assert_eq!((queued.status, happening, queued.due_at), (Status::Queued, Move::HandBack, T0));
-    let Claim::Run(again) = queued.claim(T0 + Duration::from_secs(1), &TERMS) else { panic!("{queued:?}") };
-    assert_eq!((again.attempts, again.fence, again.attempt_began_at), (1, 2, Some(T0)));
+    let wait = Duration::from_secs(100);
+    let Claim::Run(again) = queued.claim(T0 + wait, &TERMS) else { panic!("{queued:?}") };
+    assert_eq!((again.attempts, again.fence), (1, 2));
+    assert_eq!(again.attempt_began_at, Some(T0 + wait), "the wait is none of its time");
 }
 
 #[test]
 fn attempts_are_spent_one_by_one() {
-    let (retrying, happening) = running().ended(1, Ending::Stumbled(failure()), &TERMS, T0, 128).unwrap();
+    let (retrying, happening) = running().ended(1, Ending::Stumbled(failure()), &TERMS, T0).unwrap();
     assert_eq!((retrying.status, happening), (Status::Retrying, Move::Retry));
     assert_eq!(retrying.due_at, T0 + Duration::from_secs(5), "half of ten seconds");
     let Claim::Run(last) = retrying.claim(retrying.due_at, &TERMS) else { panic!("{retrying:?}") };
-    let (dead, happening) = last.ended(2, Ending::Stumbled(failure()), &TERMS, T0, 128).unwrap();
+    let (dead, happening) = last.ended(2, Ending::Stumbled(failure()), &TERMS, T0).unwrap();
     assert_eq!((dead.status, happening, dead.failure), (Status::Dead, Move::Die, Some(failure())));
 }
 
@@ -236,10 +241,14 @@ fn attempts_are_spent_one_by_one() {
 fn a_zombie_is_told_so() {
     let running = running();
     let Claim::Run(taken) = running.claim(T0 + LEASE, &TERMS) else { panic!("the lease is over") };
-    let lost = LostLease { held: 1, current: 2 };
+    let lost = LostLease::Taken { held: 1, current: 2 };
     assert_eq!(taken.renewed(1, None, None, T0 + LEASE), Err(lost));
-    assert_eq!(taken.ended(1, Ending::Cancelled, &TERMS, T0 + LEASE, 0), Err(lost));
+    assert_eq!(taken.ended(1, Ending::Cancelled, &TERMS, T0 + LEASE), Err(lost));
     assert_eq!(lost.to_string(), "the lease was lost: the job has the token 2, and the worker 1");
+    let lapsed = LostLease::Lapsed { at: T0 + LEASE };
+    assert_eq!(running.renewed(1, None, None, T0 + LEASE), Err(lapsed));
+    assert_eq!(running.ended(1, Ending::Cancelled, &TERMS, T0 + LEASE), Err(lapsed));
+    assert!(running.renewed(1, None, None, T0 + LEASE - Duration::from_millis(1)).is_ok());
 }
 
 #[test]
@@ -250,9 +259,9 @@ fn who_runs_is_asked_to_stop_and_who_waits_is_stopped() {
     assert_eq!((asked.status, asked.cancel_requested_at), (Status::Running, Some(T0)));
     assert_eq!(asked.cancelled(T0).unwrap(), None);
     for ending in [Ending::Stumbled(failure()), Ending::HandedBack, Ending::Cancelled] {
-        assert_eq!(asked.ended(1, ending, &TERMS, T0, 0).unwrap().1, Move::Cancel, "it stays cancelled");
+        assert_eq!(asked.ended(1, ending, &TERMS, T0).unwrap().1, Move::Cancel, "it stays cancelled");
     }
-    let (ended, _) = asked.ended(1, Ending::Cancelled, &TERMS, T0, 0).unwrap();
+    let (ended, _) = asked.ended(1, Ending::Cancelled, &TERMS, T0).unwrap();
     assert_eq!((ended.status, ended.cancel_requested_at), (Status::Cancelled, None));
     assert!(matches!(ended.cancelled(T0), Err(crate::Error::Conflict { rule: "job_has_ended", .. })));
     assert!(matches!(

@@ -106,7 +106,7 @@ impl Running {
 
     async fn refresh(&self, desk: &Desk, row: &mut Stored<Job>) -> Result<()> {
         let read = desk.store.get_consistent::<Job>(&key_of(row.tenant_id, row.id)).await?;
-        let gone = LostLease { held: self.fence, current: 0 };
+        let gone = LostLease::Taken { held: self.fence, current: 0 };
         *row = read.ok_or_else(|| lost(gone))?;
         row.renewed(self.fence, None, None, desk.clock.now()).map(|_| ()).map_err(lost)
     }

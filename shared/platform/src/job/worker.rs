@@ -23,20 +23,17 @@ use store::{
     Change, SealingKey, Store, Stored, Table, audit, ephemeral,
     job::{self, DeadLetter, JobMessage, key_of},
 };
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use super::{Context, DEAD_LETTERS, FILES, JobType, Work, desk::Desk, running::is_lost};
 use crate::{
-    Boot, Function, auth::by_itself, bucket::Bucket, config::Reader, edge::read_tables,
-    function::failed_messages, ids, queue::QueueUrl, telemetry::causes,
+    Boot, Curfew, Function, auth::by_itself, bucket::Bucket, config::Reader, edge::read_tables,
+    function::failed_messages, queue::QueueUrl, telemetry::causes,
 };
 
 /// How often a worker writes what a job tells, and every other time looks whether somebody cancelled it.
 const TICK: Duration = Duration::from_secs(1);
-
-/// How long before the end of its time a worker stops its jobs and gives them back.
-const MARGIN: Duration = Duration::from_secs(6);
 
 /// How often a job is read again when somebody else was faster.
 const TRIES: u32 = 10;
@@ -149,15 +146,15 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
     /// The function behind the queue.
     pub fn function(self) -> Function {
         let worker = Arc::new(self);
-        Function::Sqs(Arc::new(move |event, left| {
+        Function::Sqs(Arc::new(move |event, curfew| {
             let worker = Arc::clone(&worker);
-            Box::pin(async move { worker.handle(event, left).await })
+            Box::pin(async move { worker.handle(event, curfew).await })
         }))
     }
 
-    /// Works through a batch, its jobs at once, and answers those messages that have to come again. Shortly before its time
-    /// is up it stops what still runs, and gives it back.
-    async fn handle(&self, event: SqsEvent, left: Duration) -> SqsBatchResponse {
+    /// Works through a batch, its jobs at once, and answers those messages that have to come again. At the curfew
+    /// it stops what still runs, and gives it back.
+    async fn handle(&self, event: SqsEvent, curfew: Curfew) -> SqsBatchResponse {
         let messages: Vec<&SqsMessage> = event.records.iter().collect();
         // The queue hides them for as long as a function may run; a worker that is killed keeps them no longer than its lease.
         if let Err(error) = self.desk.hide(&messages, LEASE).await {
@@ -167,8 +164,9 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
         let work = join_all(messages.into_iter().map(|message| self.message(message, stop.subscribe())));
         let mut work = pin!(work);
         let failed = tokio::select! {
+            biased;
             failed = &mut work => failed,
-            () = sleep(left.saturating_sub(MARGIN)) => {
+            () = curfew => {
                 stop.send_replace(true);
                 work.await
             }
@@ -229,7 +227,7 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
                 }
                 Claim::Run(next) => {
                     if !self.take_place(runner, &next).await? {
-                        return Ok(Handled::Later(place_wait(message)));
+                        return Ok(Handled::Later(place_wait(message, &job)));
                     }
                     if let Some(claimed) = self.desk.store.note_job(*next, &job).await? {
                         return self.attempt(runner, claimed, message, stop).await;
@@ -269,8 +267,10 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
         for _ in 0..TRIES {
             let row = ctx.running.current().await;
             let (fence, now) = (ctx.running.fence(), self.desk.clock.now());
-            let ended = row.ended(fence, ending.clone(), &runner.job_type.terms, now, share());
-            let Ok((mut next, happening)) = ended else { return Ok(Handled::Later(TICK)) };
+            let (mut next, happening) = match row.ended(fence, ending.clone(), &runner.job_type.terms, now) {
+                Ok(ended) => ended,
+                Err(lease) => return Ok(too_late(&lease)),
+            };
             next.progress = told.clone().or(next.progress);
             match self.close(&row, next, happening).await {
                 Ok(true) => return Ok(Handled::Done(happening.action())),
@@ -281,10 +281,7 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
             match ctx.running.read(&self.desk).await {
                 Ok(_) => {}
                 // It is written, though nobody heard so in time; or this worker was taken for dead.
-                Err(error) if is_lost(&error) => {
-                    tracing::warn!(error = causes(&error), "the job has ended, or is somebody else's");
-                    return Ok(Handled::Later(TICK));
-                }
+                Err(error) if is_lost(&error) => return Ok(too_late(&error)),
                 Err(error) => last = error,
             }
         }
@@ -314,15 +311,15 @@ async fn run<W: Work>(ground: &W::Ground, ctx: &Context, payload: &str) -> Resul
 }
 
 /// How long a job waits for a place: longer the longer it has waited.
-fn place_wait(message: &SqsMessage) -> Duration {
+fn place_wait(message: &SqsMessage, job: &Job) -> Duration {
     let received = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
     let steps = 1 + (received.unwrap_or(0) / WAITS_PER_STEP).min(STEPS_MAX);
     let wait = PLACE_WAIT * steps;
-    wait + wait * u32::from(share()) / 256
+    wait + wait * u32::from(job.share()) / 256
 }
 
-/// A random share, for waits that nobody else has.
-fn share() -> u8 {
-    let [share] = ids::random();
-    share
+/// Says that a worker may not write how its attempt ended. Its message brings the job to whoever has it now, or will.
+fn too_late(error: &dyn std::error::Error) -> Handled {
+    tracing::warn!(error = causes(error), "the job has ended, or is somebody else's");
+    Handled::Later(TICK)
 }
