@@ -8,98 +8,26 @@ was killed, how often jobs were begun, and how long it took; ends with 1 when on
 """
 
 import collections
-import http.client
-import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 
-API, AWS = "127.0.0.1:18081", "127.0.0.1:14567"
-WORKERS = 8
+from local_cloud import Cloud, at_once
+
 PATIENCE_S = 900
-
-
-class Cloud:
-    """A local cloud in a folder of its own."""
-
-    def __init__(self, binary, folder):
-        self.binary, self.folder, self.process, self.token = binary, folder, None, None
-
-    def start(self):
-        environment = dict(
-            os.environ,
-            GROUNDWORK_ADDR=API,
-            GROUNDWORK_AWS_ADDR=AWS,
-            GROUNDWORK_DATA_DIR=self.folder,
-            GROUNDWORK_LIMITS="off",
-        )
-        log = open(os.path.join(self.folder, "log"), "ab")
-        self.process = subprocess.Popen(
-            [self.binary], env=environment, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-        for line in self.process.stdout:
-            if line.startswith("Groundwork is up"):
-                return
-        raise SystemExit(f"it does not start; see {self.folder}/log")
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def login(self):
-        with open(os.path.join(self.folder, "operator.json")) as file:
-            login = json.load(file)
-        self.token = self.ask("POST", "/api/v1/auth/login", login)["access_token"]
-
-    def ask(self, method, path, body=None):
-        connection = http.client.HTTPConnection(API, timeout=30)
-        headers = {"content-type": "application/json"}
-        if self.token:
-            headers["authorization"] = f"Bearer {self.token}"
-        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {text[:200]}")
-        return json.loads(text)
-
-    def every(self, path):
-        items, cursor = [], ""
-        while True:
-            page = self.ask("GET", f"{path}&limit=100{cursor}")
-            items.extend(page["items"])
-            if not page["next_cursor"]:
-                return items
-            cursor = f"&cursor={page['next_cursor']}"
-
-    def jobs(self):
-        return self.every("/api/v1/jobs?type=demo.sleep")
 
 
 def ask_for(cloud, count):
     """Asks for so many jobs, some of which take a second; answers their ids."""
-    ids, lock, numbers = [], threading.Lock(), iter(range(count))
 
-    def work():
-        while True:
-            with lock:
-                number = next(numbers, None)
-            if number is None:
-                return
-            job = cloud.ask("POST", "/api/v1/jobs/demo.sleep", {"seconds": 1 if number % 10 == 0 else 0})
-            with lock:
-                ids.append(job["id"])
+    def ask(number):
+        return cloud.ask("POST", "/api/v1/jobs/demo.sleep", {"seconds": 1 if number % 10 == 0 else 0})["id"]
 
-    threads = [threading.Thread(target=work) for _ in range(WORKERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return ids
+    return at_once(count, ask)
+
+
+def jobs_of(cloud):
+    return cloud.every("/api/v1/jobs?type=demo.sleep")
 
 
 def main(binary, count):
@@ -110,7 +38,7 @@ def main(binary, count):
         ids = ask_for(cloud, count)
         started = time.monotonic()
         while True:
-            done = sum(job["status"] == "succeeded" for job in cloud.jobs())
+            done = sum(job["status"] == "succeeded" for job in jobs_of(cloud))
             if done >= count // 3:
                 break
             time.sleep(0.2)
@@ -119,7 +47,7 @@ def main(binary, count):
         cloud.start()
         cloud.login()
         while True:
-            jobs = {job["id"]: job for job in cloud.jobs()}
+            jobs = {job["id"]: job for job in jobs_of(cloud)}
             left = [job for job in jobs.values() if job["status"] != "succeeded"]
             if not left:
                 break
@@ -133,8 +61,7 @@ def main(binary, count):
         lost = [id for id in ids if id not in jobs or ends[id] != 1]
         attempts = collections.Counter(job["attempts"] for job in jobs.values())
         print(f"attempts: {dict(sorted(attempts.items()))}; lost or done twice: {len(lost)}")
-        cloud.process.terminate()
-        cloud.process.wait()
+        cloud.stop()
         return 1 if lost or len(jobs) != count else 0
 
 

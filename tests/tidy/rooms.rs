@@ -20,7 +20,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("cli", &["shared/kernel", "shared/tlog", "shared/platform", "functions/*"]),
     ("xtask", &["localstack", "localstack/cloud"]),
     (
-        "xtask/auditload",
+        "xtask/load",
         &[
             "shared/kernel",
             "shared/tlog",

@@ -27,6 +27,10 @@ cargo xtask bench warm [--check] [--invocations N]
 cargo xtask bench gateway [--check]
     Requests a second of GET /api/v1/me through the local gateway, limiter and all, beside FastAPI and SQLite.
 
+cargo xtask bench jobs [--check]
+    Jobs: ten thousand simulated worlds, a thousand relays killed between commit and message, jobs that do nothing
+    beside Celery on Redis (needs redis-server), one tenant's job behind ten thousand of another's.
+
 cargo xtask bench verify [--check]
     Verifying an access token, beside ring's bare signature and PyJWT with the same token.";
 
@@ -49,6 +53,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["bench", "audit", options @ ..] => bench::audit(&bench::Options::parse(options)?),
         ["bench", "coldstart", options @ ..] => bench::coldstart(&bench::Options::parse(options)?),
         ["bench", "gateway", options @ ..] => bench::gateway(&bench::Options::parse(options)?),
+        ["bench", "jobs", options @ ..] => bench::jobs(&bench::Options::parse(options)?),
         ["bench", "verify", options @ ..] => bench::verify(&bench::Options::parse(options)?),
         ["bench", "warm", options @ ..] => bench::warm(&bench::Options::parse(options)?),
         _ => Err(format!("unknown chore\n\n{USAGE}").into()),

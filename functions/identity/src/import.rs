@@ -27,8 +27,8 @@ use line::{Line, LineFault, lines};
 /// The folder of the bucket that files are read from.
 const FOLDER: &str = "imports/";
 
-/// The largest file: some three hundred thousand lines.
-const FILE_BYTES_MAX: usize = 32 << 20;
+/// The largest file, some hundred and fifty thousand lines: it is read into memory.
+const FILE_BYTES_MAX: usize = 16 << 20;
 
 /// How many refused lines stand in a job's row before they become an object of their own.
 const FAULTS_PER_REPORT: usize = 100;

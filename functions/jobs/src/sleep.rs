@@ -8,6 +8,7 @@ use kernel::{
 };
 use platform::job::{Context, JOBS_QUEUE, JobType, Work};
 use serde::{Deserialize, Serialize};
+use tokio::time::interval;
 
 /// Sleeps, and tells each second how long it has.
 #[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
@@ -49,13 +50,23 @@ impl Work for Sleep {
             return Err(Error::unavailable("sleep", "this attempt was asked to fail"));
         }
         let slept: u32 = ctx.checkpoint().await?.unwrap_or(0);
+        let mut seconds = interval(Duration::from_secs(1));
+        // The first is at once.
+        seconds.tick().await;
         for second in slept..self.seconds {
             let total = Some(self.seconds.into());
             let message = Some(format!("slept {second} of {} s", self.seconds));
             ctx.report(Progress { done: second.into(), total, message });
             // Tells that, too; whoever goes on sleeps the rest.
-            ctx.save(&second).await?;
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            match ctx.save(&second).await {
+                Err(error) if !error.is_retryable() => return Err(error),
+                _ => {}
+            }
+            tokio::select! {
+                biased;
+                _ = ctx.stopped() => return std::future::pending().await,
+                _ = seconds.tick() => {}
+            }
         }
         let (done, total) = (self.seconds.into(), Some(self.seconds.into()));
         ctx.report(Progress { done, total, message: None });

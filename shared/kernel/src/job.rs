@@ -136,7 +136,7 @@ pub struct Job {
     pub deadline: Option<Timestamp>,
     /// How many attempts have begun since it was queued.
     pub attempts: u32,
-    /// When the last of them began.
+    /// When the last of them began; later by as long as it lay between two workers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt_began_at: Option<Timestamp>,
     /// Whether the next claim goes on with an attempt that was handed back.

@@ -88,6 +88,12 @@ impl<T> Stored<T> {
     pub const fn rev(&self) -> u64 {
         self.rev
     }
+
+    /// What is stored in its place once a change that replaces it with this is committed.
+    #[must_use]
+    pub fn followed_by(&self, next: T) -> Self {
+        Self { value: next, rev: self.rev + 1 }
+    }
 }
 
 impl<T> std::ops::Deref for Stored<T> {

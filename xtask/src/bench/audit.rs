@@ -8,7 +8,7 @@ use super::{Options, build};
 use crate::{Result, workspace::Workspace};
 
 /// The package that does it.
-const LOAD: &str = "auditload";
+const LOAD: &str = "load";
 
 /// A figure: what it is of, its name in what was told, and what it has to be.
 struct Figure {

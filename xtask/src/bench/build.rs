@@ -4,9 +4,10 @@ use std::{
     fs,
     io::{Cursor, Write},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
+use serde_json::Value;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{Result, workspace};
@@ -22,23 +23,45 @@ pub(super) fn fast(package: &str, target: &[&str]) -> Result<()> {
     build(&[&["--profile", "fast"], target].concat(), &[package])
 }
 
+/// Builds a package's test binary for speed; where it is.
+pub(super) fn fast_tests(package: &str, name: &str) -> Result<PathBuf> {
+    let mut command = cargo("test");
+    command.args(["--profile", "fast", "--no-run", "--message-format", "json-render-diagnostics"]);
+    let output = command.args(["--package", package, "--test", name]).stderr(Stdio::inherit()).output()?;
+    let told = String::from_utf8(output.stdout)?;
+    let built =
+        told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
+            let is_it = message["target"]["name"] == name && message["target"]["kind"][0] == "test";
+            message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
+        });
+    built
+        .filter(|_| output.status.success())
+        .ok_or_else(|| format!("cannot build the tests of {package}").into())
+}
+
 fn build(options: &[&str], packages: &[&str]) -> Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.current_dir(workspace::root()).arg("build").args(options);
+    let mut command = cargo("build");
+    command.args(options);
     for package in packages {
         command.args(["--package", package]);
     }
+    if command.status()?.success() {
+        return Ok(());
+    }
+    Err(format!("cannot build {}", packages.join(", ")).into())
+}
+
+fn cargo(what: &str) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(workspace::root()).arg(what);
     // `cargo run` describes this very package in its environment. ring's build script looks at those variables: left
     // there, each run of the bench would build ring anew, and everything above it.
     let described = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     for (name, _) in std::env::vars().filter(|(name, _)| described(name)) {
         command.env_remove(name);
     }
-    if command.status()?.success() {
-        return Ok(());
-    }
-    Err(format!("cannot build {}", packages.join(", ")).into())
+    command
 }
 
 /// Where Cargo left a release binary.

@@ -12,6 +12,7 @@ mod environment;
 mod exchange;
 mod gateway;
 mod http1;
+mod jobs;
 mod process;
 mod python;
 mod report;
@@ -22,6 +23,7 @@ mod warm;
 pub use audit::audit;
 pub use coldstart::coldstart;
 pub use gateway::gateway;
+pub use jobs::jobs;
 pub use verify::verify;
 pub use warm::warm;
 

@@ -13,9 +13,6 @@ use crate::{
     username::Username,
 };
 
-/// The longest file, in bytes: it is read into memory.
-const FILE_BYTES_MAX: usize = 16 << 20;
-
 /// What a file may tell of an account.
 const COLUMNS: [&str; 4] = ["email", "username", "password_hash", "email_verified"];
 
@@ -94,11 +91,8 @@ fn told(fault: &Fault) -> String {
 /// The lines of a file, each with its number; empty ones are left out.
 ///
 /// # Errors
-/// [`Error::TooLarge`]; [`Error::Malformed`] for a file that has no header, or is not UTF-8.
+/// [`Error::Malformed`] for a file that has no header, or is not UTF-8.
 pub(super) fn lines(file: &[u8], format: Format) -> Result<Vec<(u64, Result<Line>)>> {
-    if file.len() > FILE_BYTES_MAX {
-        return Err(Error::TooLarge { limit_bytes: FILE_BYTES_MAX });
-    }
     match format {
         Format::Ndjson => Ok(ndjson(file)),
         Format::Csv => csv(file),

@@ -146,3 +146,29 @@ async fn a_message_about_a_job_that_is_gone_is_done_with() {
     let event = serde_json::from_str(include_str!("../../../../events/identity-worker.json")).unwrap();
     assert!(worker(&lab).await(event, LEFT.into()).await.batch_item_failures.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_was_replaced_or_is_too_long_is_refused() {
+    let lab = Lab::new();
+    let line =
+        |name: &str| format!("{{\"email\":\"{name}@example.com\",\"password_hash\":\"{}\"}}\n", hash());
+    put(&lab, "imports/f.ndjson", (0..30).map(|n| line(&format!("a{n}"))).collect()).await;
+    let job = ask(&lab, "imports/f.ndjson", "ndjson").await;
+    // The tables fail behind some lines, for as long as the worker tries.
+    lab.cloud()
+        .inject(vec![InjectedFault::on(Service::Dynamo, Effect::Error).after(40).of("identity-worker")]);
+    let cut = work(&lab, &job, LEFT).await;
+    lab.cloud().inject(Vec::new());
+    assert!(!cut.status.is_ended() && cut.checkpoint.is_some(), "{cut:?}");
+    let bucket = lab.environment("identity-worker")["JOBS_BUCKET"].clone();
+    let s3 = aws_sdk_s3::Client::new(&lab.cloud().sdk_config());
+    let other = line("b").into_bytes();
+    s3.put_object().bucket(&bucket).key("imports/f.ndjson").body(other.into()).send().await.unwrap();
+    lab.advance(Duration::from_mins(6));
+    let refused = work(&lab, &job, LEFT).await;
+    assert_eq!(refused.failure.map(|failure| failure.rule).as_deref(), Some("file_changed"));
+
+    put(&lab, "imports/g.csv", "x".repeat((16 << 20) + 1)).await;
+    let refused = work(&lab, &ask(&lab, "imports/g.csv", "csv").await, LEFT).await;
+    assert_eq!(refused.failure.map(|failure| failure.rule).as_deref(), Some("too_large"));
+}

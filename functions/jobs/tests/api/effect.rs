@@ -50,9 +50,19 @@ impl Entity for Mark {
     }
 }
 
-/// Which jobs are run at the moment, and how often one was run that somebody else ran.
+/// How many of one tenant are run at once.
+pub(crate) const PLACES: u32 = 3;
+
+/// Which jobs are run at the moment, how many at most were, and how often one was begun that was being run.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Runs(Arc<Mutex<(HashSet<JobId>, u32)>>);
+pub(crate) struct Runs(Arc<Mutex<Counts>>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    running: HashSet<JobId>,
+    most: usize,
+    overlaps: u32,
+}
 
 /// A run; over when it is dropped.
 struct Run(Runs, JobId);
@@ -60,21 +70,27 @@ struct Run(Runs, JobId);
 impl Runs {
     fn begin(&self, id: JobId) -> Run {
         let mut runs = self.0.lock().unwrap();
-        if !runs.0.insert(id) {
-            runs.1 += 1;
+        if !runs.running.insert(id) {
+            runs.overlaps += 1;
         }
+        runs.most = runs.most.max(runs.running.len());
         Run(self.clone(), id)
     }
 
     /// How often a job was begun that was being run.
     pub(crate) fn overlaps(&self) -> u32 {
-        self.0.lock().unwrap().1
+        self.0.lock().unwrap().overlaps
+    }
+
+    /// How many were run at once at most.
+    pub(crate) fn most(&self) -> usize {
+        self.0.lock().unwrap().most
     }
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
-        self.0.0.lock().unwrap().0.remove(&self.1);
+        self.0.0.lock().unwrap().running.remove(&self.1);
     }
 }
 
@@ -92,7 +108,7 @@ impl Work for Effect {
                 wait_max: Duration::from_secs(5),
             },
         },
-        per_tenant_max: None,
+        per_tenant_max: Some(PLACES),
     };
 
     type Ground = Runs;
@@ -100,7 +116,10 @@ impl Work for Effect {
 
     async fn run(&self, runs: &Runs, ctx: &Context) -> Result<String> {
         let _run = runs.begin(ctx.id());
-        assert!(!self.panics || ctx.attempt() > 1, "on purpose");
+        if self.panics && ctx.attempt() == 1 {
+            // As a panic does, without its lines on the standard error.
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }
         if ctx.attempt() <= self.stumbles {
             return Err(Error::unavailable("make marks", "on purpose"));
         }

@@ -222,3 +222,33 @@ async fn two_receivers_never_share_a_message() {
     all.dedup();
     assert_eq!((received, all.len()), (40, 40));
 }
+
+async fn send_of(client: &Client, group: &str, body: &str) {
+    let request = client.send_message().queue_url(url("work")).message_body(body);
+    request.message_group_id(group).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_has_little_under_way_does_not_wait_for_who_has_much() {
+    let cloud = in_memory();
+    let client = Client::new(&cloud.sdk_config());
+    for n in 0..40 {
+        send_of(&client, "noisy", &format!("noisy {n}")).await;
+    }
+    assert_eq!(receive(&client, "work").await.len(), 10, "alone, everything is theirs");
+    send_of(&client, "quiet", "quiet 0").await;
+    send_of(&client, "quiet", "quiet 1").await;
+    let next = receive(&client, "work").await;
+    assert_eq!(bodies(&next)[..3], ["quiet 0", "quiet 1", "noisy 10"]);
+    assert_eq!(next.len(), 10);
+    let group = &next[0].attributes.as_ref().unwrap()[&MessageSystemAttributeName::MessageGroupId];
+    assert_eq!(group, "quiet");
+    // With as much of each under way, they take turns.
+    for n in 2..12 {
+        send_of(&client, "quiet", &format!("quiet {n}")).await;
+    }
+    cloud.advance(Duration::from_secs(61));
+    let turns = receive(&client, "work").await;
+    let quiet = bodies(&turns).iter().filter(|body| body.starts_with("quiet")).count();
+    assert_eq!(quiet, 5, "{turns:?}");
+}

@@ -24,7 +24,7 @@ pub enum Signal {
     Expired,
     /// Its worker has to stop; another goes on from the last checkpoint.
     Interrupted,
-    /// Another worker has it: this one was taken for dead.
+    /// This worker was taken for dead, and another may have it.
     Lost,
 }
 
@@ -116,7 +116,7 @@ impl Context {
     /// Keeps where it is: the next attempt goes on from here.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it cannot be written; [`Error::Conflict`] when another worker has the job.
+    /// [`Error::Unavailable`] when it cannot be written; [`Error::Conflict`] with the rule `job_lost` when this worker was taken for dead.
     pub async fn save(&self, checkpoint: &impl Serialize) -> Result<()> {
         let kept = encode(checkpoint)?;
         self.running.note(&self.desk, self.take_told(), Some(kept)).await
@@ -127,7 +127,7 @@ impl Context {
     /// else writes to the job at the same moment.
     ///
     /// # Errors
-    /// Those of the change; [`Error::Conflict`] with the rule `job_lost` when another worker has the job.
+    /// Those of the change; [`Error::Conflict`] with the rule `job_lost` when this worker was taken for dead.
     pub async fn commit(&self, checkpoint: &impl Serialize, change: impl Fn() -> Change) -> Result<()> {
         let kept = encode(checkpoint)?;
         self.running.commit(&self.desk, &self.actor(), &kept, change).await

@@ -92,14 +92,17 @@ impl Running {
             let next = row.renewed(self.fence, None, Some(checkpoint.to_owned()), now).map_err(lost)?;
             let changed = Error::conflict(CHANGED, "somebody else changed the job at the same time");
             let change = change().replace_first(&row, &next, changed);
-            let committed = desk.store.commit(actor, change).await;
-            self.refresh(desk, &mut row).await?;
-            match committed {
+            match desk.store.commit(actor, change).await {
+                Ok(()) => {
+                    *row = row.followed_by(next);
+                    return Ok(());
+                }
                 Err(Error::Conflict { rule: CHANGED, .. }) => {}
                 // It may be written, though nobody heard so in time: the next try tells.
                 Err(error) if error.is_retryable() && is_new => {}
-                done => return done,
+                Err(error) => return Err(error),
             }
+            self.refresh(desk, &mut row).await?;
         }
         Err(Error::unavailable("commit what a job does", "somebody else kept being faster"))
     }

@@ -320,6 +320,6 @@ fn place_wait(message: &SqsMessage, job: &Job) -> Duration {
 
 /// Says that a worker may not write how its attempt ended. Its message brings the job to whoever has it now, or will.
 fn too_late(error: &dyn std::error::Error) -> Handled {
-    tracing::warn!(error = causes(error), "the job has ended, or is somebody else's");
+    tracing::warn!(error = causes(error), "this worker was taken for dead; it writes nothing");
     Handled::Later(TICK)
 }

@@ -1,6 +1,6 @@
 //! One attempt at a job: run it, keep its lease meanwhile, and stop it when it has to stop.
 
-use std::{panic::AssertUnwindSafe, pin::pin, time::Duration};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use aws_lambda_events::sqs::SqsMessage;
 use futures_util::FutureExt as _;
@@ -47,14 +47,15 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
         let span =
             tracing::info_span!("job", job_id = %job.id, job_type = job.job_type, attempt = job.attempts);
         let ending = self.supervise(runner, &ctx, &job, message, stop).instrument(span).await;
-        // Whoever has the job has its place; whoever goes on with it needs one.
-        let is_free = !matches!(ending, None | Some(Ending::HandedBack));
+        let is_handed_back = ending == Some(Ending::HandedBack);
         let done = match ending {
             Some(ending) => self.finish(runner, &ctx, ending).await,
             // Nobody may have it: then its message is what brings it to somebody.
             None => Ok(Handled::Later(TICK)),
         };
-        if is_free
+        // Whoever has the job has its place; whoever goes on with it needs one.
+        if matches!(done, Ok(Handled::Done(_)))
+            && !is_handed_back
             && runner.job_type.per_tenant_max.is_some()
             && let Err(error) = self.desk.store.leave_place(&job).await
         {
@@ -72,12 +73,15 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
         message: &SqsMessage,
         mut stop: watch::Receiver<bool>,
     ) -> Option<Ending> {
-        let mut body = pin!(AssertUnwindSafe((runner.run)(&self.ground, ctx, &job.payload)).catch_unwind());
+        let mut body = Box::pin(async {
+            let out = AssertUnwindSafe((runner.run)(&self.ground, ctx, &job.payload)).catch_unwind().await;
+            self.ending_unless_lost(job, out).await
+        });
         let began = job.attempt_began_at.unwrap_or_else(|| self.desk.clock.now());
         let limit = runner.job_type.terms.time_limit.saturating_sub(self.desk.clock.now().since(began));
         let signal = tokio::select! {
             biased;
-            out = &mut body => return self.ending_unless_lost(job, out).await,
+            ending = &mut body => return ending,
             signal = self.watch(runner, ctx, message) => signal,
             () = sleep(limit) => return Some(Ending::Stumbled(too_slow(runner))),
             () = asked(&mut stop) => Signal::Interrupted,
@@ -89,7 +93,7 @@ impl<G: Clone + Send + Sync + 'static> Worker<G> {
         let out = timeout(GRACE, &mut body).await;
         match (signal, out) {
             (Signal::Lost, _) => None,
-            (_, Ok(Ok(Ok(output)))) => Some(self.ending(job, Ok(Ok(output))).await),
+            (_, Ok(Some(Ending::Done(outcome)))) => Some(Ending::Done(outcome)),
             (Signal::Cancelled, _) => Some(Ending::Cancelled),
             (Signal::Expired, _) => Some(Ending::Expired),
             (Signal::Interrupted, _) => Some(Ending::HandedBack),

@@ -8,7 +8,7 @@ use std::{
 use cloud::{Cloud, Template};
 use platform::auth;
 use serde::{Deserialize, Serialize};
-use store::{Actor, Change, Entity, Key, SealingKey, Store, Table, audit, ledger, outbox};
+use store::{Actor, Change, Entity, Key, SealingKey, Store, Table, audit, job, ledger, outbox};
 use tempfile::TempDir;
 use tlog::{Checkpoint, Report, VerifierKey, path::CHECKPOINT, source::ReadError};
 
@@ -47,15 +47,15 @@ impl House {
             template.function(binary).map(|function| function.environment.clone()).unwrap_or_default()
         };
         let named: HashMap<String, String> =
-            ["identity", "audit-sequencer"].iter().flat_map(|binary| environment(binary)).collect();
-        let tables = [Note::TABLE, audit::TABLE, ledger::TABLE, outbox::TABLE];
+            ["identity", "audit-sequencer", "jobs"].iter().flat_map(|binary| environment(binary)).collect();
+        let tables = [Note::TABLE, audit::TABLE, job::TABLE, ledger::TABLE, outbox::TABLE];
         let tables = tables.into_iter().filter_map(|table| Some((table, named.get(table.0)?.clone())));
         let store = Store::new(&cloud.sdk_config(), tables.collect(), SealingKey::throwaway());
         let bucket = named.get("AUDIT_BUCKET").cloned().ok_or("the template names no AUDIT_BUCKET")?;
         Ok(Self { cloud, template, store, bucket, next: AtomicU32::new(0), _folder: folder })
     }
 
-    fn actor() -> Actor {
+    pub(crate) fn actor() -> Actor {
         let now = platform::Clock::System.now();
         auth::by_itself(format!("load-{}", now.millis()), now)
     }
