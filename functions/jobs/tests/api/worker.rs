@@ -256,6 +256,22 @@ async fn a_long_result_is_an_object_and_read_like_any_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_result_that_is_written_for_longer_than_a_lease_is_not_made_again() {
+    let plant = Plant::new().await;
+    let worker = effect::worker(&plant.lab);
+    let job = Effect { bytes: 300_000, ..Effect::default() }.ask(&plant.lab, plant.tenant_id).await;
+    plant.relay().await;
+    // Two attempts at writing it are given up after twenty seconds each.
+    let slow = InjectedFault::on(Service::S3, Fault::LatencyMs(25_000)).times(2);
+    plant.lab.cloud().inject(vec![slow.of("jobs-worker")]);
+    let began = tokio::time::Instant::now();
+    assert_eq!(plant.queue.deliver(&worker, LEFT).await, (1, 0));
+    assert!(began.elapsed() > Duration::from_secs(31), "it was not slow: {:?}", began.elapsed());
+    let row = plant.row(job).await;
+    assert_eq!((row.status.name(), row.fence, row.attempts), ("succeeded", 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_schedule_that_rings_twice_gets_one_job() {
     let plant = Plant::new().await;
     let ring = scheduler(plant.lab.boot("jobs-scheduler")).await;
