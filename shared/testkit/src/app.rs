@@ -111,6 +111,15 @@ impl Lab {
         self.witness.hide(secret);
     }
 
+    /// The lines of the log that hold this text. Tests may share their process, and its log: an id tells them apart.
+    ///
+    /// # Panics
+    /// When the log is not text.
+    pub fn log_of(&self, text: &str) -> Vec<String> {
+        let log = String::from_utf8(ProcessLog::since(0)).expect("a log in UTF-8");
+        log.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+    }
+
     /// Lets time pass, for functions and cloud alike.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);

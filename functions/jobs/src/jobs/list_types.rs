@@ -22,7 +22,7 @@ pub(crate) struct TypesView {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "name": "demo.sleep", "summary": "Sleeps for some seconds and tells how far it is.", "permission": "jobs:write",
-    "time_limit_seconds": 3660, "attempts_max": 5, "per_tenant_max": 50, "payload": {"type": "object"}
+    "time_limit_seconds": 3660, "attempts_max": 5, "per_tenant_max": 10, "payload": {"type": "object"}
 }))]
 pub(crate) struct TypeView {
     /// What it is asked for by.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use kernel::job::{Claim, Ending, Job, Move, Outcome, Retry, Terms};
+use kernel::job::{Claim, Ending, Job, LEASE, Move, Outcome, Retry, Terms};
 use platform::config::Vars;
 use serde_json::{Value, json};
 use store::{Change, job::JobMessage};
@@ -181,6 +181,30 @@ async fn what_a_zombie_writes_is_refused_by_the_table() {
     let (ended, _) = other.ended(2, Ending::Cancelled, &TERMS, now).unwrap();
     assert!(store.note_job(ended, &other).await.is_err(), "an end is a change, with its entry");
     assert_eq!((plant.row(id).await.fence, plant.row(id).await.rev()), (2, other.rev()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_job_was_taken_over_writes_nothing_and_says_so_once() {
+    let plant = Plant::new().await;
+    let worker = effect::worker(&plant.lab);
+    let effect = Effect { steps: 5, step_ms: 10_000, ..Effect::default() };
+    let job = effect.ask(&plant.lab, plant.tenant_id).await;
+    plant.relay().await;
+    let messages = plant.queue.receive(1).await;
+    let takes_over = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let row = plant.row(job).await;
+        // As somebody would whose clock is half a minute ahead.
+        let Claim::Run(next) = row.claim(plant.lab.clock().now() + LEASE, &TERMS) else { panic!("{row:?}") };
+        plant.lab.store().note_job(*next, &row).await.unwrap().unwrap()
+    };
+    let (answer, taken) = tokio::join!(worker(event(&messages), LEFT.into()), takes_over);
+    assert_eq!(answer.batch_item_failures.len(), 1, "its message brings the job to whoever may have it");
+    assert_eq!(plant.row(job).await.rev(), taken.rev(), "it has written to the job");
+    assert!(marks(&plant.lab, job).await.is_empty());
+    let told = plant.lab.log_of(&job.to_string());
+    let refusals = told.iter().filter(|line| line.contains("the lease was lost")).count();
+    assert_eq!(refusals, 1, "{told:#?}");
 }
 
 #[tokio::test(start_paused = true)]

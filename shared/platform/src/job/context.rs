@@ -116,7 +116,8 @@ impl Context {
     /// Keeps where it is: the next attempt goes on from here.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it cannot be written; [`Error::Conflict`] with the rule `job_lost` when this worker was taken for dead.
+    /// [`Error::Unavailable`] when it cannot be written; [`Error::Conflict`] with the rule `job_lost` when this worker was
+    /// taken for dead.
     pub async fn save(&self, checkpoint: &impl Serialize) -> Result<()> {
         let kept = encode(checkpoint)?;
         self.running.note(&self.desk, self.take_told(), Some(kept)).await
